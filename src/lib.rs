@@ -1,0 +1,8 @@
+//! trackfs: a filesystem for planning work.
+//!
+//! Tickets and specs are plain Markdown files in an ordinary directory and an ordinary git repository. trackfs mounts
+//! that directory, turns every save into events, commits them, and keeps Linear and GitHub in step.
+//!
+//! Dependencies point one way: `cli → daemon → { mount → fs → workspace, sync → remote, git }`, and everything may use
+//! [`domain`], which is pure. `tests/architecture.rs` keeps it so.
+
