@@ -6,3 +6,4 @@
 //! Dependencies point one way: `cli → daemon → { mount → fs → workspace, sync → remote, git }`, and everything may use
 //! [`domain`], which is pure. `tests/architecture.rs` keeps it so.
 
+pub mod domain;

@@ -1,0 +1,148 @@
+//! A remote object as its provider describes it, in the provider's own vocabulary, and what a provider can do.
+//!
+//! These are the values that three-way planning compares: the base (what was last agreed, kept in git), the local
+//! ticket put into the same terms, and what the remote says now.
+
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::schema::StatusKind;
+
+/// A field that crosses between a ticket and a remote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    Title,
+    Body,
+    Status,
+    Labels,
+    Assignee,
+    Priority,
+    Estimate,
+    Due,
+}
+
+/// How two edits of one field come together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MergeKind {
+    /// Three-way; both changed to different values is a conflict.
+    Scalar,
+    /// By members added and removed; never a conflict.
+    Set,
+    /// By lines; overlapping edits are a conflict.
+    Lines,
+}
+
+impl Field {
+    pub const ALL: [Field; 8] = [
+        Field::Title,
+        Field::Body,
+        Field::Status,
+        Field::Labels,
+        Field::Assignee,
+        Field::Priority,
+        Field::Estimate,
+        Field::Due,
+    ];
+
+    pub fn merge_kind(self) -> MergeKind {
+        match self {
+            Field::Body => MergeKind::Lines,
+            Field::Labels => MergeKind::Set,
+            _ => MergeKind::Scalar,
+        }
+    }
+
+    /// The name of the field in a ticket's frontmatter (the body has none) and in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Field::Title => "title",
+            Field::Body => "body",
+            Field::Status => "status",
+            Field::Labels => "labels",
+            Field::Assignee => "assignee",
+            Field::Priority => "priority",
+            Field::Estimate => "estimate",
+            Field::Due => "due",
+        }
+    }
+}
+
+/// A field's value in remote terms. Numbers and dates are text in the provider's canonical form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FieldValue {
+    Text(Option<String>),
+    Set(BTreeSet<String>),
+}
+
+impl FieldValue {
+    pub fn text(value: impl Into<String>) -> Self {
+        Self::Text(Some(value.into()))
+    }
+
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => text.as_deref(),
+            Self::Set(_) => None,
+        }
+    }
+}
+
+/// The fields of one object. A field that is absent is one its provider does not have.
+pub type IssueFields = BTreeMap<Field, FieldValue>;
+
+/// An issue as the remote last described it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteIssue {
+    /// Identity that never changes (Linear's UUID, GitHub's issue id).
+    pub id: String,
+    /// What people call it, and what `sync:` holds: `ENG-42`, `145`.
+    pub key: String,
+    pub url: String,
+    /// The remote's `updated_at`, verbatim: compared for equality and order, never with a local clock.
+    pub updated_at: String,
+    /// Archived, trashed, or gone.
+    #[serde(default)]
+    pub archived: bool,
+    pub fields: IssueFields,
+    /// In the order they were written.
+    #[serde(default)]
+    pub comments: Vec<RemoteComment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteComment {
+    pub id: String,
+    pub author: String,
+    pub created_at: String,
+    pub updated_at: String,
+    pub body: String,
+}
+
+/// A state of the remote's workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteState {
+    /// What [`Field::Status`] holds for it: `In Progress`, `closed:not_planned`.
+    pub name: String,
+    pub kind: StatusKind,
+}
+
+/// What a provider can do, as far as planning must know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Fields it stores.
+    pub fields: BTreeSet<Field>,
+    /// Workflow states, in order.
+    pub states: Vec<RemoteState>,
+    /// Priority names it stores, highest first; empty: no priority.
+    pub priorities: Vec<String>,
+    pub comments: bool,
+    /// A create repeated with the same intent makes one object (Linear's client UUID).
+    pub idempotent_create: bool,
+    /// Longest title and body it takes, in characters.
+    pub max_title: usize,
+    pub max_body: usize,
+    /// It rewrites Markdown (bullets, trailing space): bodies are compared by normal form.
+    pub rewrites_markdown: bool,
+}

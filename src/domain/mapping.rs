@@ -1,0 +1,347 @@
+//! Translation between a ticket's fields and its remote's terms.
+//!
+//! Statuses are many-to-one: several local ones may stand for one remote state. So the way back keeps the ticket's present
+//! status whenever that already says what the remote says, and `to_field(from_field(x)) == x` for every value a remote has.
+
+use super::{
+    Fields, Value,
+    issue::{Capabilities, Field, FieldValue, IssueFields, RemoteState},
+    schema::{FieldKind, Schema, StatusDef, StatusKind},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How one remote's terms and one schema's fit together.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    statuses: Vec<StatusDef>,
+    states: Vec<RemoteState>,
+    /// Local status to remote state, from the configuration.
+    overrides: BTreeMap<String, String>,
+    local_priorities: Vec<String>,
+    remote_priorities: Vec<String>,
+    fields: BTreeSet<Field>,
+}
+
+/// What a ticket says, before translation.
+#[derive(Clone, Copy, Debug)]
+pub struct TicketView<'a> {
+    /// As it is shown; used when there is no `title` field.
+    pub title: &'a str,
+    pub fields: &'a Fields,
+    pub body: &'a str,
+}
+
+impl Mapping {
+    pub fn new(schema: &Schema, capabilities: &Capabilities, overrides: &BTreeMap<String, String>) -> Self {
+        let priorities = schema.fields.iter().find(|field| field.name == Field::Priority.name());
+        Self {
+            statuses: schema.statuses.clone(),
+            states: capabilities.states.clone(),
+            overrides: overrides.clone(),
+            local_priorities: match priorities.map(|field| &field.kind) {
+                Some(FieldKind::Choice(names)) => names.clone(),
+                _ => Vec::new(),
+            },
+            remote_priorities: capabilities.priorities.clone(),
+            fields: capabilities.fields.clone(),
+        }
+    }
+
+    /// A ticket in remote terms: only fields the remote has, and only values that can be said there. What is left out
+    /// says nothing; a missing optional field is `Text(None)` and clears.
+    pub fn to_remote(&self, ticket: TicketView<'_>) -> IssueFields {
+        let translate = |field: &Field| Some((*field, self.field_to_remote(*field, ticket)?));
+        self.fields.iter().filter_map(translate).collect()
+    }
+
+    fn field_to_remote(&self, field: Field, ticket: TicketView<'_>) -> Option<FieldValue> {
+        let value = ticket.fields.get(field.name()).filter(|value| !value.is_null());
+        let optional = |text: Option<String>| FieldValue::Text(text.filter(|text| !text.trim().is_empty()));
+        match field {
+            Field::Title => {
+                let title = value.and_then(plain).unwrap_or_else(|| ticket.title.to_owned());
+                (!title.trim().is_empty()).then(|| FieldValue::text(title.trim()))
+            }
+            Field::Body => Some(FieldValue::text(ticket.body)),
+            Field::Status => self.state_of(&plain(value?)?).map(|state| FieldValue::text(&state.name)),
+            Field::Labels => value.map_or(Some(FieldValue::Set(BTreeSet::new())), members),
+            Field::Assignee => readable(value, plain).map(optional),
+            Field::Priority => match readable(value, plain)? {
+                Some(name) if !name.is_empty() => named(&self.remote_priorities, &name).map(FieldValue::text),
+                _ => Some(FieldValue::Text(None)),
+            },
+            Field::Estimate => readable(value, number).map(optional),
+            Field::Due => readable(value, plain).map(optional),
+        }
+    }
+
+    /// The frontmatter value for a remote value, `None` to take the field out. `current` is what the ticket has now.
+    ///
+    /// `Err` when the schema has no word for it; then the field is left alone. The body has no frontmatter: also `Err`.
+    pub fn to_field(
+        &self,
+        field: Field,
+        value: &FieldValue,
+        current: Option<&Value>,
+    ) -> Result<Option<Value>, Unmapped> {
+        let unmapped = || Unmapped { field, value: value.as_text().unwrap_or_default().to_owned() };
+        let text = match value {
+            FieldValue::Set(members) if members.is_empty() => return Ok(None),
+            FieldValue::Set(members) => return Ok(Some(ordered(members, current))),
+            FieldValue::Text(None) => return Ok(None),
+            FieldValue::Text(Some(text)) => text,
+        };
+        let value = match field {
+            Field::Body => return Err(unmapped()),
+            Field::Status => {
+                let present = current.and_then(Value::as_str);
+                Value::from(self.status_of(text, present).ok_or_else(unmapped)?)
+            }
+            Field::Priority if self.local_priorities.is_empty() => Value::from(text.as_str()),
+            Field::Priority => Value::from(named(&self.local_priorities, text).ok_or_else(unmapped)?),
+            Field::Estimate => as_number(text).ok_or_else(unmapped)?,
+            _ => Value::from(text.as_str()),
+        };
+        Ok(Some(value))
+    }
+
+    /// The remote state for a local status: by override, by name, by kind (the nearest when there is none of that kind).
+    pub fn state_of(&self, status: &str) -> Option<&RemoteState> {
+        let by_name = |name: &str| self.states.iter().find(|state| slug(&state.name) == slug(name));
+        let kind = || self.statuses.iter().find(|known| known.name == status).map(|known| known.kind);
+        let by_kind = |kind| nearest(kind, &self.states, |state| state.kind);
+        let chosen = self.overrides.get(status).and_then(|name| self.states.iter().find(|state| state.name == *name));
+        chosen.or_else(|| by_name(status)).or_else(|| by_kind(kind()?))
+    }
+
+    /// The local status for a remote state. The `present` one stays when it maps to that state.
+    pub fn status_of(&self, state: &str, present: Option<&str>) -> Option<&str> {
+        let maps_here = |status: &str| self.state_of(status).is_some_and(|mapped| mapped.name == state);
+        let known = |name: &str| self.statuses.iter().find(|status| status.name == name);
+        if let Some(present) = present.and_then(known).filter(|present| maps_here(&present.name)) {
+            return Some(&present.name);
+        }
+        let chosen =
+            || self.statuses.iter().find(|status| self.overrides.get(&status.name).is_some_and(|to| to == state));
+        let by_name =
+            || self.statuses.iter().find(|status| slug(&status.name) == slug(state) && maps_here(&status.name));
+        let by_kind = || {
+            let kind = self.states.iter().find(|known| known.name == state)?.kind;
+            let back = self.statuses.iter().find(|status| status.kind == kind && maps_here(&status.name));
+            back.or_else(|| nearest(kind, &self.statuses, |status| status.kind))
+        };
+        chosen().or_else(by_name).or_else(by_kind).map(|status| status.name.as_str())
+    }
+}
+
+/// The schema has no word for a remote's value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no value of `{}` stands for `{value}`", field.name())]
+pub struct Unmapped {
+    pub field: Field,
+    pub value: String,
+}
+
+/// The first item of the kind, else of the nearest: open work never becomes closed work while an open state exists.
+fn nearest<T>(kind: StatusKind, items: &[T], kind_of: impl Fn(&T) -> StatusKind) -> Option<&T> {
+    use StatusKind::{Backlog, Canceled, Completed, Started, Unstarted};
+    let order = match kind {
+        Backlog => [Backlog, Unstarted, Started, Canceled, Completed],
+        Unstarted => [Unstarted, Backlog, Started, Completed, Canceled],
+        Started => [Started, Unstarted, Backlog, Completed, Canceled],
+        Completed => [Completed, Canceled, Started, Unstarted, Backlog],
+        Canceled => [Canceled, Completed, Backlog, Unstarted, Started],
+    };
+    order.into_iter().find_map(|kind| items.iter().find(|item| kind_of(item) == kind))
+}
+
+/// `In Progress`, `in-progress` and `in_progress` are one name.
+fn slug(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric() || *c == ':').flat_map(char::to_lowercase).collect()
+}
+
+fn named<'a>(names: &'a [String], name: &str) -> Option<&'a str> {
+    names.iter().find(|known| slug(known) == slug(name)).map(String::as_str)
+}
+
+/// `Some(None)` when the field is missing, `None` when it is there and cannot be read.
+fn readable<T>(value: Option<&Value>, read: impl Fn(&Value) -> Option<T>) -> Option<Option<T>> {
+    value.map_or(Some(None), |value| read(value).map(Some))
+}
+
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn members(value: &Value) -> Option<FieldValue> {
+    match value {
+        Value::Array(members) => members.iter().map(plain).collect::<Option<_>>().map(FieldValue::Set),
+        other => plain(other).map(|member| FieldValue::Set([member].into())),
+    }
+}
+
+/// Canonical text of a number: no trailing `.0`.
+fn number(value: &Value) -> Option<String> {
+    plain(value).and_then(|text| as_number(&text)).map(|number| number.to_string())
+}
+
+fn as_number(text: &str) -> Option<Value> {
+    let number: f64 = text.trim().parse().ok()?;
+    // Below 2^53 every whole f64 is that integer.
+    if number.fract() == 0.0 && number.abs() < 9e15 {
+        return Some(Value::from(number as i64));
+    }
+    serde_json::Number::from_f64(number).map(Value::Number)
+}
+
+/// A set as a list: members that were there keep their places, new ones follow.
+fn ordered(members: &BTreeSet<String>, current: Option<&Value>) -> Value {
+    let present: Vec<String> = match current {
+        Some(Value::Array(items)) => items.iter().filter_map(plain).collect(),
+        Some(other) => plain(other).into_iter().collect(),
+        None => Vec::new(),
+    };
+    let kept = present.iter().filter(|member| members.contains(*member));
+    let new = members.iter().filter(|member| !present.contains(member));
+    Value::Array(kept.chain(new).map(|member| Value::from(member.as_str())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::schema::FieldDef;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn schema(statuses: &[(&str, StatusKind)]) -> Schema {
+        let status =
+            |(name, kind): &(&str, StatusKind)| StatusDef { name: (*name).to_owned(), kind: *kind, next: vec![] };
+        let names = ["urgent", "high", "medium", "low"].map(str::to_owned).to_vec();
+        Schema {
+            fields: vec![FieldDef { name: "priority".into(), kind: FieldKind::Choice(names), required: false }],
+            statuses: statuses.iter().map(status).collect(),
+        }
+    }
+
+    fn capabilities(states: &[(&str, StatusKind)]) -> Capabilities {
+        Capabilities {
+            fields: Field::ALL.into(),
+            states: states.iter().map(|(name, kind)| RemoteState { name: (*name).to_owned(), kind: *kind }).collect(),
+            priorities: ["Urgent", "High", "Medium", "Low"].map(str::to_owned).to_vec(),
+            comments: true,
+            idempotent_create: true,
+            max_title: 255,
+            max_body: 65_535,
+            rewrites_markdown: true,
+        }
+    }
+
+    use StatusKind::{Backlog, Canceled, Completed, Started, Unstarted};
+    const LOCAL: [(&str, StatusKind); 6] = [
+        ("backlog", Backlog),
+        ("todo", Unstarted),
+        ("in-progress", Started),
+        ("in-review", Started),
+        ("done", Completed),
+        ("canceled", Canceled),
+    ];
+    const LINEAR: [(&str, StatusKind); 5] = [
+        ("Backlog", Backlog),
+        ("Todo", Unstarted),
+        ("In Progress", Started),
+        ("Done", Completed),
+        ("Canceled", Canceled),
+    ];
+    const GITHUB: [(&str, StatusKind); 4] =
+        [("open", Unstarted), ("closed", Completed), ("closed:not_planned", Canceled), ("closed:duplicate", Canceled)];
+
+    fn mapping(states: &[(&str, StatusKind)], overrides: &[(&str, &str)]) -> Mapping {
+        let overrides = overrides.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        Mapping::new(&schema(&LOCAL), &capabilities(states), &overrides)
+    }
+
+    #[test]
+    fn a_status_crosses_by_override_then_name_then_kind() {
+        let linear = mapping(&LINEAR, &[("in-review", "Done")]);
+        let github = mapping(&GITHUB, &[]);
+        for (mapping, status, state) in [
+            (&linear, "in-review", "Done"),
+            (&linear, "in-progress", "In Progress"),
+            (&linear, "todo", "Todo"),
+            (&github, "backlog", "open"),
+            (&github, "in-progress", "open"),
+            (&github, "done", "closed"),
+            (&github, "canceled", "closed:not_planned"),
+        ] {
+            assert_eq!(mapping.state_of(status).map(|s| s.name.as_str()), Some(state), "{status}");
+        }
+        assert_eq!(linear.state_of("no-such-status"), None);
+    }
+
+    #[test]
+    fn the_present_status_stays_when_it_says_what_the_remote_says() {
+        let github = mapping(&GITHUB, &[]);
+        assert_eq!(github.status_of("open", Some("in-review")), Some("in-review"));
+        assert_eq!(github.status_of("open", Some("done")), Some("todo"));
+        assert_eq!(github.status_of("closed:duplicate", Some("todo")), Some("canceled"));
+        assert_eq!(github.status_of("no-such-state", Some("todo")), None);
+    }
+
+    #[test]
+    fn a_ticket_crosses_into_remote_terms() {
+        let fields = json!({"status": "in-review", "labels": ["a", "b"], "priority": "high", "estimate": 3.0, "due": "2026-12-01"});
+        let view = TicketView { title: "From the heading", fields: fields.as_object().unwrap(), body: "text\n" };
+        let remote = mapping(&LINEAR, &[]).to_remote(view);
+        assert_eq!(remote[&Field::Title], FieldValue::text("From the heading"));
+        assert_eq!(remote[&Field::Status], FieldValue::text("In Progress"));
+        assert_eq!(remote[&Field::Priority], FieldValue::text("High"));
+        assert_eq!(remote[&Field::Estimate], FieldValue::text("3"));
+        assert_eq!(remote[&Field::Assignee], FieldValue::Text(None));
+    }
+
+    #[test]
+    fn what_the_remote_cannot_say_is_left_out_not_cleared() {
+        let fields = json!({"status": "unheard-of", "priority": "whenever", "estimate": "lots", "labels": {"a": 1}});
+        let view = TicketView { title: "t", fields: fields.as_object().unwrap(), body: "" };
+        let remote = mapping(&LINEAR, &[]).to_remote(view);
+        for field in [Field::Status, Field::Priority, Field::Estimate, Field::Labels] {
+            assert!(!remote.contains_key(&field), "{field:?}");
+        }
+    }
+
+    #[test]
+    fn labels_keep_their_places_and_new_ones_follow() {
+        let value = FieldValue::Set(["a", "b", "z"].map(str::to_owned).into());
+        let linear = mapping(&LINEAR, &[]);
+        assert_eq!(
+            linear.to_field(Field::Labels, &value, Some(&json!(["z", "x", "b"]))),
+            Ok(Some(json!(["z", "b", "a"])))
+        );
+        assert_eq!(linear.to_field(Field::Labels, &FieldValue::Set(BTreeSet::new()), Some(&json!(["z"]))), Ok(None));
+        assert_eq!(linear.to_field(Field::Estimate, &FieldValue::text("2.5"), None), Ok(Some(json!(2.5))));
+    }
+
+    fn states() -> impl Strategy<Value = Vec<(&'static str, StatusKind)>> {
+        let all: Vec<_> =
+            LINEAR.into_iter().chain(GITHUB).chain([("In Review", Started), ("Triage", Backlog)]).collect();
+        prop::sample::subsequence(all, 1..=8)
+    }
+
+    proptest! {
+        #[test]
+        fn every_status_has_a_state_and_every_state_a_status(states in states()) {
+            let mapping = mapping(&states, &[]);
+            for (status, _) in LOCAL {
+                let state = mapping.state_of(status).expect("some state is nearest").name.clone();
+                prop_assert_eq!(mapping.status_of(&state, Some(status)), Some(status));
+            }
+            for (state, _) in states {
+                prop_assert!(mapping.status_of(state, None).is_some());
+            }
+        }
+    }
+}
