@@ -7,3 +7,4 @@
 //! [`domain`], which is pure. `tests/architecture.rs` keeps it so.
 
 pub mod domain;
+pub mod workspace;

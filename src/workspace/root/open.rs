@@ -1,0 +1,95 @@
+//! Opening by relative path without following a symlink or leaving a directory.
+
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{self, Mode, OFlags, ResolveFlags},
+    io::{Errno, Result},
+};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Flags that open a folder for listing and for `*at` calls.
+pub(super) const OPEN_FOLDER: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// A directory below which every open stays.
+pub(super) struct Confined {
+    folder: OwnedFd,
+    /// Set once `openat2` was answered "no such call" (an old kernel, or a seccomp filter).
+    by_component: AtomicBool,
+}
+
+impl Confined {
+    pub fn new(folder: OwnedFd) -> Self {
+        Self { folder, by_component: AtomicBool::new(!cfg!(target_os = "linux")) }
+    }
+
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
+
+    /// Opens a relative path of legal names (or `.`). ELOOP where a symlink is met.
+    pub fn open(&self, path: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+        if !self.by_component.load(Ordering::Relaxed) {
+            match open_beneath(&self.folder, path, flags, mode) {
+                Err(Errno::NOSYS | Errno::PERM) => self.by_component.store(true, Ordering::Relaxed),
+                answer => return answer,
+            }
+        }
+        open_by_component(&self.folder, path, flags, mode)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn open_beneath(folder: &OwnedFd, path: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    loop {
+        // EAGAIN: something was renamed while the kernel walked the path, and it could not prove that it stayed below.
+        match fs::openat2(folder, path, flags, mode, resolve) {
+            Err(Errno::AGAIN | Errno::INTR) => continue,
+            answer => return answer,
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_beneath(_: &OwnedFd, _: &str, _: OFlags, _: Mode) -> Result<OwnedFd> {
+    Err(Errno::NOSYS)
+}
+
+fn open_by_component(folder: &OwnedFd, path: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+    let Some((parents, name)) = path.rsplit_once('/') else {
+        return fs::openat(folder, path, flags | OFlags::NOFOLLOW, mode);
+    };
+    let mut parent: Option<OwnedFd> = None;
+    for step in parents.split('/') {
+        let from = parent.as_ref().map_or(folder.as_fd(), |opened| opened.as_fd());
+        parent = Some(fs::openat(from, step, OPEN_FOLDER, Mode::empty())?);
+    }
+    let parent = parent.expect("split yields at least one name");
+    fs::openat(&parent, name, flags | OFlags::NOFOLLOW, mode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn both_ways_of_opening_refuse_symlinks_and_find_files() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        std::fs::write(dir.path().join("a/b/f"), "x").unwrap();
+        symlink("a", dir.path().join("link")).unwrap();
+        symlink("/etc/passwd", dir.path().join("out")).unwrap();
+        let folder = fs::open(dir.path(), OPEN_FOLDER, Mode::empty()).unwrap();
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        for open in [open_beneath, open_by_component] {
+            assert!(open(&folder, "a/b/f", flags, Mode::empty()).is_ok());
+            assert!(open(&folder, ".", OPEN_FOLDER, Mode::empty()).is_ok());
+            assert_eq!(open(&folder, "a/none", flags, Mode::empty()).unwrap_err(), Errno::NOENT);
+            assert_eq!(open(&folder, "out", flags, Mode::empty()).unwrap_err(), Errno::LOOP);
+            let through_link = open(&folder, "link/b/f", flags, Mode::empty()).unwrap_err();
+            assert!(matches!(through_link, Errno::LOOP | Errno::NOTDIR), "{through_link}");
+        }
+    }
+}

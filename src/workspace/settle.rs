@@ -1,0 +1,275 @@
+//! Settling: what is this path now, compared with what was last known?
+//!
+//! Events say when, states say what: whoever touches a path (mount, watcher, scan, sync) only wakes the settler, which
+//! compares the file with its last snapshot. A lost wake-up, a replay or an echo is harmless.
+
+mod meaning;
+mod moves;
+mod pass;
+mod queue;
+mod reading;
+mod scan;
+
+use super::{
+    config::SettleConfig,
+    journal::Journal,
+    root::Root,
+    store::{Store, StoreError},
+};
+use crate::domain::{
+    Clock, diff,
+    event::{Change, Event},
+    layout::Kind,
+    op::{Actor, Op},
+    path::WsPath,
+    problem::{Problem, Severity},
+    schema::Schema,
+    snapshot::Snapshot,
+};
+use parking_lot::{Mutex, RwLock};
+use pass::{Haste, Pass};
+use queue::{Queue, Touched};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Where the schema stands in a workspace.
+pub const SCHEMA_PATH: &str = ".trackfs/schema.yaml";
+/// Where the configuration stands in a workspace.
+pub const CONFIG_PATH: &str = ".trackfs/config.yaml";
+/// The name of an actor who is not known: the change was found, not seen.
+pub const EXTERNAL: &str = "external";
+
+/// The note in the store that keeps the text of the last valid schema.
+const SCHEMA_NOTE: &str = "schema";
+/// Before what could not be settled is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// Passes of one `settle_now`: a pass can touch more (a schema, a `.gitignore`), but not for ever.
+const ROUNDS: usize = 8;
+
+/// Files of one transaction while an index is filled.
+const ADOPTED_AT_ONCE: usize = 1000;
+
+/// Turns touched paths into domain events and snapshots. Shared by all threads; one thread runs [`Settler::run`].
+pub struct Settler {
+    root: Arc<Root>,
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    config: SettleConfig,
+    journal: Journal,
+    /// One pass at a time. Taken before every other lock here; not held while listeners are called.
+    passing: Mutex<()>,
+    queue: Queue,
+    schema: RwLock<Arc<Schema>>,
+    listeners: RwLock<Vec<Arc<Listener>>>,
+}
+
+/// Is told of every batch of events, after they are durable, on the thread that made them, with no lock held. The batch
+/// is empty when bytes settled that changed nothing in the workspace's terms: they are to be committed all the same.
+pub type Listener = Box<dyn Fn(&[Event]) + Send + Sync>;
+
+/// What a scan found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanReport {
+    /// Files met that can be versioned.
+    pub files: usize,
+    /// Touched because they differ from their snapshot, or are gone.
+    pub changed: usize,
+}
+
+impl Settler {
+    /// Reads the schema; touches nothing else until [`Settler::scan`] or [`Settler::touch`].
+    pub fn new(root: Arc<Root>, store: Arc<Store>, clock: Arc<dyn Clock>, config: SettleConfig) -> Self {
+        let last_valid = store.meta(SCHEMA_NOTE).unwrap_or_default();
+        let schema = meaning::first_schema(&root, last_valid.as_deref());
+        Self {
+            journal: Journal::new(store.clone()),
+            queue: Queue::new(&config),
+            root,
+            store,
+            clock,
+            config,
+            passing: Mutex::default(),
+            schema: RwLock::new(Arc::new(schema)),
+            listeners: RwLock::default(),
+        }
+    }
+
+    /// The schema in force; reloaded when `.trackfs/schema.yaml` settles (the last valid one stays while it is broken).
+    pub fn schema(&self) -> Arc<Schema> {
+        self.schema.read().clone()
+    }
+
+    pub fn on_events(&self, listener: Listener) {
+        self.listeners.write().push(Arc::new(listener));
+    }
+
+    /// Journals a raw operation and touches its path. Cheap: memory only.
+    pub fn record(&self, op: Op) {
+        self.queue.record(&op);
+        self.journal.record(op);
+    }
+
+    /// Returns when every operation recorded before the call is on disk.
+    pub fn durable(&self) -> Result<(), StoreError> {
+        self.journal.flush()
+    }
+
+    /// Marks a path (and, of a folder, everything in it) to be looked at. The actor [`EXTERNAL`] never takes the place of
+    /// one that was recorded.
+    pub fn touch(&self, path: &WsPath, actor: &Actor) {
+        self.queue.touch(path, actor);
+    }
+
+    /// Fills a new index with files as the last commit has them, silently: what differs from them is the news.
+    pub fn adopt(&self, files: impl Iterator<Item = Result<(WsPath, Vec<u8>), StoreError>>) -> Result<(), StoreError> {
+        let schema = self.schema();
+        let mut batch = Vec::with_capacity(ADOPTED_AT_ONCE);
+        for file in files {
+            let (path, bytes) = file?;
+            if meaning::is_scratch(&path) {
+                continue;
+            }
+            let kind = meaning::kind(&self.root, &path, &bytes, None);
+            let snapshot = meaning::read(&path, kind, &bytes, false, &schema, None);
+            batch.push((path, snapshot));
+            if batch.len() == ADOPTED_AT_ONCE {
+                self.store.adopt(std::mem::take(&mut batch))?;
+            }
+        }
+        self.store.adopt(batch)
+    }
+
+    /// What a file's change from `old` to `new` means (`None`: not there), by the schema in force.
+    pub fn meaning_of(&self, path: &WsPath, old: Option<&[u8]>, new: Option<&[u8]>) -> Vec<Change> {
+        if meaning::is_scratch(path) {
+            return Vec::new();
+        }
+        let schema = self.schema();
+        let read = |bytes: &[u8], before: Option<&Snapshot>| {
+            let kind = meaning::kind(&self.root, path, bytes, before.map(|before| &before.kind));
+            meaning::read(path, kind, bytes, false, &schema, before)
+        };
+        let old = old.map(|bytes| read(bytes, None));
+        let new = new.map(|bytes| read(bytes, old.as_ref()));
+        diff::diff(path, old.as_ref(), new.as_ref())
+    }
+
+    /// Looks at everything touched, whether quiet or not, removals included, and returns when it is in the index.
+    /// Files that a writer still holds open are looked at too.
+    pub fn settle_now(&self) -> Result<Vec<Event>, StoreError> {
+        self.journal.flush()?;
+        let mut events = Vec::new();
+        for _ in 0..ROUNDS {
+            let settled = {
+                let _passing = self.passing.lock();
+                match self.queue.take_all() {
+                    touched if touched.is_empty() => break,
+                    touched => self.pass(touched, Haste::Now)?,
+                }
+            };
+            self.tell(&settled);
+            events.extend(settled.events);
+        }
+        Ok(events)
+    }
+
+    /// Appends events that did not come from a file (`committed`, `pushed`, `pulled`, `conflict`) and tells listeners.
+    pub fn emit(&self, actor: &Actor, changes: Vec<Change>) -> Result<Vec<Event>, StoreError> {
+        let events = self.store.append(self.clock.now(), actor, changes)?;
+        if !events.is_empty() {
+            self.call(&events);
+        }
+        Ok(events)
+    }
+
+    /// What a save of these bytes at this path would be refused for: the first [`Severity::Error`] problem of a ticket.
+    /// `None` for anything that is no ticket. A status that must not follow the present one counts.
+    pub fn check(&self, path: &WsPath, bytes: &[u8]) -> Option<Problem> {
+        // An index that cannot be read now says the same when the save settles.
+        let was = self.store.snapshot(path).ok().flatten();
+        let kind = meaning::kind(&self.root, path, bytes, was.as_ref().map(|was| &was.kind));
+        if kind != Kind::Ticket {
+            return None;
+        }
+        let snapshot = meaning::read(path, kind, bytes, false, &self.schema(), was.as_ref());
+        snapshot.problems.into_iter().find(|problem| problem.severity == Severity::Error)
+    }
+
+    /// Settles what is due until [`Settler::stop`]; sleeps without polling. The journal is written here too.
+    pub fn run(&self) {
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.journal.run());
+            while self.queue.wait() {
+                self.settle_due();
+            }
+            if let Err(error) = self.settle_now() {
+                tracing::error!(%error, "not everything settled; the next start finds it");
+            }
+            self.journal.stop();
+        });
+        if let Err(error) = self.journal.flush() {
+            tracing::error!(%error, "the newest operations are not in the journal");
+        }
+    }
+
+    /// Ends [`Settler::run`] after what is already touched has settled.
+    pub fn stop(&self) {
+        self.queue.stop();
+    }
+
+    fn settle_due(&self) {
+        let settled = {
+            let _passing = self.passing.lock();
+            let due = self.queue.take_due(Instant::now());
+            if due.is_empty() {
+                return;
+            }
+            self.pass(due, Haste::WhenQuiet)
+        };
+        match settled {
+            Ok(settled) => self.tell(&settled),
+            Err(error) => tracing::error!(%error, "cannot settle; it is tried again"),
+        }
+    }
+
+    /// Looks at these paths together. What could not be looked at is touched again.
+    fn pass(&self, touched: Touched, haste: Haste) -> Result<pass::Outcome, StoreError> {
+        let again = touched.clone();
+        let outcome = Pass::new(self, haste).run(touched);
+        if outcome.is_err() {
+            let later = Instant::now() + RETRY;
+            again.into_iter().for_each(|(path, touch)| self.queue.put_back(path, touch, later));
+        }
+        outcome
+    }
+
+    /// Puts a schema in force, also for the next start should its file be broken then.
+    fn take_over(&self, schema: Schema, yaml: &str) -> Result<Arc<Schema>, StoreError> {
+        self.store.set_meta(SCHEMA_NOTE, yaml)?;
+        let schema = Arc::new(schema);
+        *self.schema.write() = schema.clone();
+        Ok(schema)
+    }
+
+    fn tickets(&self) -> Result<Vec<WsPath>, StoreError> {
+        let is_ticket = |kind: &Kind| matches!(kind, Kind::Ticket | Kind::Inbox);
+        let snapshots = self.store.snapshots()?.into_iter();
+        Ok(snapshots.filter(|(_, snapshot)| is_ticket(&snapshot.kind)).map(|(path, _)| path).collect())
+    }
+
+    fn tell(&self, settled: &pass::Outcome) {
+        if settled.edited || !settled.events.is_empty() {
+            self.call(&settled.events);
+        }
+    }
+
+    fn call(&self, events: &[Event]) {
+        let listeners = self.listeners.read().clone();
+        listeners.iter().for_each(|listener| listener(events));
+    }
+}
+
+#[cfg(test)]
+mod tests;

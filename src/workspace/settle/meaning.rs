@@ -1,0 +1,129 @@
+//! What bytes at a path mean: the domain's functions, given the facts that only the directory has.
+
+use super::{CONFIG_PATH, SCHEMA_PATH};
+use crate::{
+    domain::{
+        diff,
+        document::{Document, FaultKind, Position},
+        event::Change,
+        layout::{self, Facts, Kind},
+        path::WsPath,
+        problem::{Problem, Severity},
+        schema::Schema,
+        snapshot::{self, ContentHash, Snapshot},
+    },
+    workspace::{
+        config::Config,
+        root::{Root, Stat},
+        store::Known,
+    },
+};
+
+const TOO_LARGE: &str = "too-large";
+
+/// Whether a file of this path is transient, whatever it holds.
+pub(super) fn is_scratch(path: &WsPath) -> bool {
+    layout::classify(path, Facts::default()) == Kind::Scratch
+}
+
+/// What these bytes at this path are. `was` is what the path was when it last settled.
+pub(super) fn kind(root: &Root, path: &WsPath, bytes: &[u8], was: Option<&Kind>) -> Kind {
+    let sibling_ticket = layout::owners(path).iter().any(|ticket| root.stat(ticket).is_ok_and(|stat| stat.is_file()));
+    let has_frontmatter = sibling_ticket && has_frontmatter(bytes);
+    layout::classify(path, Facts { sibling_ticket, has_frontmatter, was: was.cloned() })
+}
+
+fn has_frontmatter(bytes: &[u8]) -> bool {
+    let absent = |kind| matches!(kind, FaultKind::NoFrontmatter | FaultKind::Empty);
+    !Document::parse(bytes).faults().iter().any(|fault| absent(fault.kind))
+}
+
+/// What these bytes at this path say; `previous` is what the path was when it last settled.
+pub(super) fn read(
+    path: &WsPath,
+    kind: Kind,
+    bytes: &[u8],
+    executable: bool,
+    schema: &Schema,
+    previous: Option<&Snapshot>,
+) -> Snapshot {
+    let mut snapshot = snapshot::read(path, kind, bytes, executable, schema, previous);
+    if path.as_str() == CONFIG_PATH {
+        snapshot.problems.extend(bad_config(path, bytes));
+    }
+    snapshot
+}
+
+fn bad_config(path: &WsPath, bytes: &[u8]) -> Option<Problem> {
+    let message = Config::parse(&String::from_utf8_lossy(bytes)).err()?;
+    Some(problem(path, Severity::Error, "bad-config", message, "the last valid configuration stays in force"))
+}
+
+/// A file that is known by its hash alone.
+pub(super) fn too_large(
+    path: &WsPath,
+    kind: Kind,
+    content: ContentHash,
+    stat: &Stat,
+    was: Option<&Snapshot>,
+) -> Snapshot {
+    let message = format!("{} MiB are too many for a version of it to be kept", stat.size >> 20);
+    let problem =
+        problem(path, Severity::Blocked, TOO_LARGE, message, "up to 64 MiB are versioned; .gitignore hides it");
+    let last = was.filter(|was| was.kind == kind).cloned();
+    let last = last.unwrap_or_else(|| snapshot::read(path, Kind::Other, b"", false, &Schema::default(), None));
+    Snapshot { kind, content, executable: stat.is_executable(), problems: vec![problem], ..last }
+}
+
+pub(super) fn is_too_large(snapshot: &Snapshot) -> bool {
+    snapshot.problems.iter().any(|problem| problem.code == TOO_LARGE)
+}
+
+fn problem(path: &WsPath, severity: Severity, code: &str, message: String, help: &str) -> Problem {
+    let Position { line, column } = Position { line: 1, column: 1 };
+    Problem { path: path.clone(), line, column, severity, code: code.to_owned(), message, help: Some(help.to_owned()) }
+}
+
+pub(super) fn diff(path: &WsPath, old: Option<&Snapshot>, new: &Snapshot) -> Vec<Change> {
+    diff::diff(path, old, Some(new))
+}
+
+pub(super) fn moved(from: &WsPath, to: &WsPath, old: &Snapshot, new: &Snapshot) -> Vec<Change> {
+    diff::moved(from, to, old, new)
+}
+
+/// What is said of a file that changed while the index did not know what it was before.
+pub(super) fn unknown_edit(path: &WsPath, new: &Snapshot) -> Vec<Change> {
+    let path = path.clone();
+    match &new.kind {
+        Kind::Ticket => vec![Change::BodyChanged { path }],
+        Kind::Comment { ticket } => vec![Change::CommentChanged { path, ticket: ticket.clone() }],
+        _ => vec![Change::SpecChanged { path, what: "edited".to_owned() }],
+    }
+}
+
+/// What is said of a file that is gone. One that the index does not know is judged by its path alone.
+pub(super) fn removal(root: &Root, path: &WsPath, known: &Known, schema: &Schema) -> Vec<Change> {
+    match known.current() {
+        Some(old) => diff::diff(path, Some(old), None),
+        None => {
+            let kind = kind(root, path, b"", None);
+            let old = Snapshot { problems: Vec::new(), ..snapshot::read(path, kind, b"", false, schema, None) };
+            diff::diff(path, Some(&old), None)
+        }
+    }
+}
+
+pub(super) fn schema_path() -> WsPath {
+    WsPath::new(SCHEMA_PATH).expect("a constant that is a legal path")
+}
+
+/// The schema to start with: the file's, else the last one that was valid, else the default.
+pub(super) fn first_schema(root: &Root, last_valid: Option<&str>) -> Schema {
+    let parse = |yaml: &str| Schema::parse(&schema_path(), yaml).ok();
+    match root.read(&schema_path()) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Schema::default(),
+        Err(_) => last_valid.and_then(parse).unwrap_or_default(),
+        Ok(bytes) => parse(&String::from_utf8_lossy(&bytes)).or_else(|| last_valid.and_then(parse)).unwrap_or_default(),
+    }
+}

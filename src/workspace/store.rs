@@ -1,0 +1,152 @@
+//! SQLite: the journal (durable) and the index (derived, rebuilt when missing).
+//!
+//! `journal.db` has what must survive: raw operations, events, what every path was when its events were written, what is
+//! not committed, the outbox. `index.db` has the snapshots, for questions. The journal is written first; an index that
+//! is older than it is caught up by the next scan, and no event is told twice.
+
+mod database;
+mod files;
+mod history;
+mod log;
+mod outbox;
+mod schema;
+
+pub(in crate::workspace) use files::{Fingerprint, sync_keys};
+pub use files::{Known, Settled};
+pub use outbox::{OutboxEntry, OutboxState};
+
+use crate::domain::event::Event;
+use database::{Database, Durability};
+use log::EventLog;
+use parking_lot::Mutex;
+use rusqlite::{OptionalExtension, params};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Events that `events.jsonl` starts with.
+const LOGGED_EVENTS: usize = 10_000;
+
+/// Both databases of one workspace. Cheap to share: `Arc<Store>`; every method takes `&self`.
+pub struct Store {
+    /// Taken before the journal's writer, so that lines stand in the order of their numbers.
+    log: Mutex<EventLog>,
+    journal: Database,
+    index: Database,
+    /// Locked for as long as this process is the one that keeps the derived files.
+    _owner: Option<File>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the index is damaged or locked: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("a stored value cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("a stored path cannot be read: {0}")]
+    Path(#[from] crate::domain::path::BadPath),
+    #[error("the workspace's state was written by a newer trackfs")]
+    TooNew,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Whoever handed over content for the index could not read it.
+    #[error("the last commit cannot be read: {0}")]
+    Source(String),
+}
+
+impl Store {
+    /// Opens (making or migrating) `journal.db` and `index.db` in `dir`. A damaged index is set aside and made anew.
+    /// Several processes may have a store open; the first keeps `events.jsonl` short.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(dir)?;
+        let owner = own(dir)?;
+        let journal = Database::open(&dir.join("journal.db"), Durability::Full, schema::JOURNAL)?;
+        let index = open_index(&dir.join("index.db"), owner.is_some())?;
+        let newest = match owner {
+            Some(_) => Some(history::newest(&journal, LOGGED_EVENTS)?),
+            None => None,
+        };
+        let log = Mutex::new(EventLog::open(dir, newest.as_deref())?);
+        Ok(Self { log, journal, index, _owner: owner })
+    }
+
+    /// `events.jsonl`: the newest events, and every new one as it comes.
+    pub fn events_file(&self) -> Arc<File> {
+        self.log.lock().reader()
+    }
+
+    /// A durable note of some other layer's; `None` when it was never set.
+    pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.journal.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?")?;
+            Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+        })
+    }
+
+    pub fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        self.journal.write(|transaction| {
+            transaction
+                .prepare_cached("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")?
+                .execute(params![key, value])?;
+            Ok(())
+        })
+    }
+
+    /// Runs `work`, which answers events that are durable by then, and appends these to `events.jsonl`.
+    fn logged(&self, work: impl FnOnce() -> Result<Vec<Event>, StoreError>) -> Result<Vec<Event>, StoreError> {
+        let mut log = self.log.lock();
+        let events = work()?;
+        if !events.is_empty() {
+            log.append(&events);
+        }
+        Ok(events)
+    }
+}
+
+/// The lock file, if no other process has it.
+fn own(dir: &Path) -> io::Result<Option<File>> {
+    let file = File::options().create(true).truncate(false).write(true).open(dir.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+        Err(std::fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn open_index(file: &Path, may_set_aside: bool) -> Result<Database, StoreError> {
+    let open = || Database::open(file, Durability::Normal, schema::INDEX);
+    match open() {
+        Ok(index) if !may_set_aside || index.is_sound() => Ok(index),
+        Err(error) if !may_set_aside || is_busy(&error) => Err(error),
+        damaged => {
+            drop(damaged);
+            let aside = set_aside(file)?;
+            tracing::warn!(file = %aside.display(), "the index was damaged; it is rebuilt from the files");
+            open()
+        }
+    }
+}
+
+fn is_busy(error: &StoreError) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error, StoreError::Sqlite(error) if matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked)))
+}
+
+/// Keeps the newest damaged index for whoever wants to know why.
+fn set_aside(file: &Path) -> io::Result<PathBuf> {
+    let aside = file.with_extension("db.damaged");
+    std::fs::rename(file, &aside)?;
+    for log in ["db-wal", "db-shm"] {
+        match std::fs::remove_file(file.with_extension(log)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(aside)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! One SQLite file: a single writer, a few readers, migrations by `user_version`.
+
+use super::StoreError;
+use parking_lot::Mutex;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Readers that are kept open for the next call.
+const IDLE_READERS: usize = 4;
+
+pub(super) struct Database {
+    file: PathBuf,
+    readers: Mutex<Vec<Connection>>,
+    /// Closed last: only a writer can fold the write-ahead log into the file and leave one file.
+    writer: Mutex<Connection>,
+}
+
+/// What a power cut may take: nothing, or the newest transactions (never consistency).
+#[derive(Clone, Copy)]
+pub(super) enum Durability {
+    Full,
+    Normal,
+}
+
+impl Database {
+    /// Opens or makes the file and brings it to the last of `steps`.
+    pub fn open(file: &Path, durability: Durability, steps: &[&str]) -> Result<Self, StoreError> {
+        let mut writer = Connection::open(file)?;
+        configure(&writer)?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        let synchronous = match durability {
+            Durability::Full => "FULL",
+            Durability::Normal => "NORMAL",
+        };
+        writer.pragma_update(None, "synchronous", synchronous)?;
+        migrate(&mut writer, steps)?;
+        Ok(Self { file: file.to_owned(), writer: Mutex::new(writer), readers: Mutex::default() })
+    }
+
+    /// Whether SQLite finds every page in order.
+    pub fn is_sound(&self) -> bool {
+        let check = |connection: &Connection| Ok(connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?);
+        self.read(check).is_ok_and(|answer: String| answer == "ok")
+    }
+
+    /// Runs `work` in one transaction that is committed when it answers `Ok`.
+    pub fn write<T>(&self, work: impl FnOnce(&Transaction) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut writer = self.writer.lock();
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let answer = work(&transaction)?;
+        transaction.commit()?;
+        Ok(answer)
+    }
+
+    /// Runs `work` on a connection that sees every transaction committed before the call.
+    pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.readers.lock().pop();
+        let reader = match idle {
+            Some(reader) => reader,
+            None => self.reader()?,
+        };
+        let answer = work(&reader);
+        let mut readers = self.readers.lock();
+        if readers.len() < IDLE_READERS {
+            readers.push(reader);
+        }
+        answer
+    }
+
+    fn reader(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(&self.file, flags)?;
+        configure(&reader)?;
+        Ok(reader)
+    }
+}
+
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {
+    // Immediate: two processes that open a new file at once take turns.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let have: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if have > steps.len() {
+        return Err(StoreError::TooNew);
+    }
+    for step in &steps[have..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", steps.len())?;
+    Ok(transaction.commit()?)
+}

@@ -1,0 +1,296 @@
+//! The index: what every file was when it last settled.
+
+use super::{
+    Store, StoreError,
+    history::{collect, json, path},
+};
+use crate::{
+    domain::{
+        Timestamp, Value,
+        event::{Change, Event},
+        layout::Kind,
+        op::Actor,
+        path::WsPath,
+        problem::Problem,
+        snapshot::{ContentHash, Snapshot},
+    },
+    workspace::root::Stat,
+};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use std::collections::BTreeMap;
+
+/// One path as a settling pass leaves it.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    pub path: WsPath,
+    /// `None`: there is nothing to know at this path any more. The stat is left out when the file was too fresh for it
+    /// to tell a later change.
+    pub now: Option<(Snapshot, Option<Stat>)>,
+    pub actor: Actor,
+    pub changes: Vec<Change>,
+    /// Bytes or mode differ from what settled before: to be committed.
+    pub edited: bool,
+}
+
+/// What is known of a path.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Known {
+    /// The index's snapshot; older than `content`, or missing, after a crash or when the index was deleted.
+    pub snapshot: Option<Snapshot>,
+    /// Hash of the content that the events so far have told of.
+    pub content: Option<ContentHash>,
+}
+
+impl Known {
+    /// Whether events have told of a file at this path.
+    pub fn is_some(&self) -> bool {
+        self.content.is_some()
+    }
+
+    /// The snapshot, if it is the one that the events told of.
+    pub fn current(&self) -> Option<&Snapshot> {
+        self.snapshot.as_ref().filter(|snapshot| Some(&snapshot.content) == self.content.as_ref())
+    }
+}
+
+/// The part of a [`Stat`] that changes whenever a file does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::workspace) struct Fingerprint {
+    ino: i64,
+    size: i64,
+    mtime: i64,
+    ctime: i64,
+}
+
+impl From<&Stat> for Fingerprint {
+    fn from(stat: &Stat) -> Self {
+        let nanoseconds = |(seconds, nanoseconds): (i64, u32)| {
+            seconds.wrapping_mul(1_000_000_000).wrapping_add(i64::from(nanoseconds))
+        };
+        Self {
+            ino: stat.ino.cast_signed(),
+            size: stat.size.cast_signed(),
+            mtime: nanoseconds(stat.mtime),
+            ctime: nanoseconds(stat.ctime),
+        }
+    }
+}
+
+impl Store {
+    pub fn snapshot(&self, path: &WsPath) -> Result<Option<Snapshot>, StoreError> {
+        self.index.read(|connection| snapshot(connection, path))
+    }
+
+    /// Every settled file, ordered by path.
+    pub fn snapshots(&self) -> Result<Vec<(WsPath, Snapshot)>, StoreError> {
+        self.snapshots_under(&WsPath::root())
+    }
+
+    /// Every settled file below a folder, ordered by path.
+    pub fn snapshots_under(&self, folder: &WsPath) -> Result<Vec<(WsPath, Snapshot)>, StoreError> {
+        let (from, to) = range(folder);
+        self.index.read(|connection| {
+            let query = "SELECT path, snapshot FROM files WHERE path >= ? AND path < ? ORDER BY path";
+            let mut statement = connection.prepare_cached(query)?;
+            collect(statement.query([from, to])?, |row| Ok((path(row, 0)?, json(row, 1)?)))
+        })
+    }
+
+    pub fn problems(&self) -> Result<Vec<Problem>, StoreError> {
+        self.index.read(|connection| {
+            let query = "SELECT problem FROM problems ORDER BY path, line";
+            collect(connection.prepare_cached(query)?.query([])?, |row| json(row, 0))
+        })
+    }
+
+    /// Finds the ticket that `sync:` ties to a remote object.
+    pub fn ticket_by_key(&self, remote: &str, key: &str) -> Result<Option<WsPath>, StoreError> {
+        self.index.read(|connection| {
+            let query = "SELECT path FROM keys WHERE remote = ? AND key = ? ORDER BY path LIMIT 1";
+            let mut statement = connection.prepare_cached(query)?;
+            let found: Option<String> = statement.query_row([remote, key], |row| row.get(0)).optional()?;
+            Ok(found.map(WsPath::new).transpose()?)
+        })
+    }
+
+    /// What is known of a path, from both databases.
+    pub fn known(&self, path: &WsPath) -> Result<Known, StoreError> {
+        let content = self.journal.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT content FROM settled WHERE path = ?")?;
+            Ok(statement.query_row([path.as_str()], |row| row.get(0)).optional()?)
+        })?;
+        Ok(Known { snapshot: self.snapshot(path)?, content: content.map(ContentHash) })
+    }
+
+    /// Of every path below `folder` that either database knows: what a stat must say for the file to be as it settled.
+    /// `None`: it must be read.
+    pub(in crate::workspace) fn fingerprints(
+        &self,
+        folder: &WsPath,
+    ) -> Result<BTreeMap<WsPath, Option<Fingerprint>>, StoreError> {
+        let (from, to) = range(folder);
+        let mut known: BTreeMap<_, _> = self.journal.read(|connection| {
+            let query = "SELECT path FROM settled WHERE path >= ? AND path < ?";
+            let mut statement = connection.prepare_cached(query)?;
+            Ok(collect(statement.query([&from, &to])?, |row| Ok((path(row, 0)?, None)))?.into_iter().collect())
+        })?;
+        let indexed = self.index.read(|connection| {
+            let query = "SELECT path, ino, size, mtime, ctime FROM files WHERE path >= ? AND path < ?";
+            let mut statement = connection.prepare_cached(query)?;
+            collect(statement.query([&from, &to])?, |row| Ok((path(row, 0)?, fingerprint(row)?)))
+        })?;
+        // A file that only one of them knows is read: the index is not current.
+        let indexed = indexed.into_iter().map(|(path, print)| {
+            let print = print.filter(|_| known.contains_key(&path));
+            (path, print)
+        });
+        let indexed: Vec<_> = indexed.collect();
+        known.extend(indexed);
+        Ok(known)
+    }
+
+    /// Makes a pass durable, and answers its events. The journal goes first: a crash between the two files leaves an
+    /// older index, which the next scan catches up with without telling the events again.
+    pub fn put_settled(&self, at: Timestamp, settled: &[Settled]) -> Result<Vec<Event>, StoreError> {
+        let events = self.logged(|| self.journal_settled(at, settled))?;
+        self.index_settled(settled)?;
+        Ok(events)
+    }
+
+    /// Whether nothing has ever settled here: the workspace is new, or its journal was lost.
+    pub fn is_new(&self) -> Result<bool, StoreError> {
+        self.journal.read(|connection| {
+            Ok(connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM settled)", [], |row| row.get(0))?)
+        })
+    }
+
+    /// Takes files as known without telling of them: they are what the last commit says.
+    pub fn adopt(&self, files: Vec<(WsPath, Snapshot)>) -> Result<(), StoreError> {
+        let settle = |(path, snapshot)| Settled {
+            path,
+            now: Some((snapshot, None)),
+            actor: Actor::default(),
+            changes: Vec::new(),
+            edited: false,
+        };
+        let settled: Vec<_> = files.into_iter().map(settle).collect();
+        self.journal_adopted(&settled)?;
+        self.index_settled(&settled)
+    }
+
+    pub fn ticket_count(&self) -> Result<usize, StoreError> {
+        self.index.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT count(*) FROM files WHERE kind = 'ticket'")?;
+            Ok(statement.query_row([], |row| row.get(0))?)
+        })
+    }
+
+    pub(super) fn index_settled(&self, settled: &[Settled]) -> Result<(), StoreError> {
+        if settled.is_empty() {
+            return Ok(());
+        }
+        self.index.write(|transaction| {
+            for settled in settled {
+                transaction.prepare_cached("DELETE FROM files WHERE path = ?")?.execute([settled.path.as_str()])?;
+                if let Some((snapshot, stat)) = &settled.now {
+                    insert(transaction, &settled.path, snapshot, stat.as_ref())?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Bounds of the paths below a folder: `0` follows `/` in ASCII.
+fn range(folder: &WsPath) -> (String, String) {
+    if folder.is_root() {
+        return (String::new(), char::MAX.to_string());
+    }
+    (format!("{}/", folder.as_str()), format!("{}0", folder.as_str()))
+}
+
+fn snapshot(connection: &Connection, path: &WsPath) -> Result<Option<Snapshot>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT snapshot FROM files WHERE path = ?")?;
+    let mut rows = statement.query([path.as_str()])?;
+    rows.next()?.map(|row| json(row, 0)).transpose()
+}
+
+fn fingerprint(row: &Row) -> Result<Option<Fingerprint>, StoreError> {
+    let Some(ino) = row.get(1)? else { return Ok(None) };
+    Ok(Some(Fingerprint { ino, size: row.get(2)?, mtime: row.get(3)?, ctime: row.get(4)? }))
+}
+
+fn insert(
+    transaction: &Transaction,
+    path: &WsPath,
+    snapshot: &Snapshot,
+    stat: Option<&Stat>,
+) -> Result<(), StoreError> {
+    let fingerprint = stat.map(Fingerprint::from);
+    transaction.prepare_cached("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
+        path.as_str(),
+        kind_name(&snapshot.kind),
+        snapshot.title,
+        serde_json::to_string(snapshot)?,
+        fingerprint.map(|print| print.ino),
+        fingerprint.map(|print| print.size),
+        fingerprint.map(|print| print.mtime),
+        fingerprint.map(|print| print.ctime),
+    ])?;
+    let mut field = transaction.prepare_cached("INSERT INTO fields VALUES (?, ?, ?)")?;
+    for (name, value) in &snapshot.fields {
+        for member in members(value) {
+            field.execute([path.as_str(), name, &member])?;
+        }
+    }
+    let mut link = transaction.prepare_cached("INSERT INTO links VALUES (?, ?)")?;
+    for target in &snapshot.links {
+        link.execute([path.as_str(), target])?;
+    }
+    let mut key = transaction.prepare_cached("INSERT INTO keys VALUES (?, ?, ?)")?;
+    for (remote, value) in sync_keys(snapshot) {
+        key.execute([remote, &value, path.as_str()])?;
+    }
+    let mut problem = transaction.prepare_cached("INSERT INTO problems VALUES (?, ?, ?)")?;
+    for found in &snapshot.problems {
+        problem.execute(params![path.as_str(), found.line, serde_json::to_string(found)?])?;
+    }
+    Ok(())
+}
+
+fn kind_name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Ticket => "ticket",
+        Kind::Comment { .. } => "comment",
+        Kind::Inbox => "inbox",
+        Kind::Spec => "spec",
+        Kind::Config => "config",
+        Kind::Other => "other",
+        Kind::Scratch => "scratch",
+    }
+}
+
+/// What a field says, one text for each member of a list. Mappings are not asked for by value.
+fn members(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(values) => values.iter().filter_map(scalar).collect(),
+        other => scalar(other).into_iter().collect(),
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Remote names and keys of `sync:`, of a ticket.
+pub(in crate::workspace) fn sync_keys(snapshot: &Snapshot) -> impl Iterator<Item = (&str, String)> {
+    let sync = match snapshot.kind {
+        Kind::Ticket | Kind::Inbox => snapshot.fields.get("sync").and_then(Value::as_object),
+        _ => None,
+    };
+    sync.into_iter().flatten().filter_map(|(remote, key)| Some((remote.as_str(), scalar(key)?)))
+}

@@ -1,0 +1,52 @@
+//! `events.jsonl`: the newest events as lines of JSON, for `tail -f`. Derived from the journal; a failure to write it
+//! never fails an event.
+
+use crate::domain::event::Event;
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub(super) struct EventLog {
+    file: PathBuf,
+    append: File,
+    read: Arc<File>,
+}
+
+impl EventLog {
+    /// Opens the file in `dir`. With `newest`, its content is these events; without, it stays as another process keeps it.
+    pub fn open(dir: &Path, newest: Option<&[Event]>) -> io::Result<Self> {
+        let file = dir.join("events.jsonl");
+        if let Some(events) = newest {
+            let fresh = dir.join("events.jsonl.tmp");
+            std::fs::write(&fresh, lines(events)?)?;
+            std::fs::rename(&fresh, &file)?;
+        }
+        let append = OpenOptions::new().create(true).append(true).open(&file)?;
+        let read = Arc::new(File::open(&file)?);
+        Ok(Self { file, append, read })
+    }
+
+    pub fn append(&mut self, events: &[Event]) {
+        // One write: a reader never meets half of a line that was written whole.
+        let written = lines(events).and_then(|lines| self.append.write_all(&lines));
+        if let Err(error) = written {
+            tracing::warn!(file = %self.file.display(), %error, "cannot append to the event log; the journal has the events");
+        }
+    }
+
+    pub fn reader(&self) -> Arc<File> {
+        self.read.clone()
+    }
+}
+
+fn lines(events: &[Event]) -> io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for event in events {
+        serde_json::to_writer(&mut lines, event)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}

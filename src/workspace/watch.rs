@@ -1,0 +1,247 @@
+//! Watches the real files, for changes that do not come through the mount.
+//!
+//! The watches are placed through the root's descriptor, so they stay on the real files while a mount covers their path.
+//! What the kernel cannot tell (a full queue, no watches left) is found by a scan: nothing is lost, only later.
+
+use super::{
+    root::Root,
+    settle::{EXTERNAL, Settler},
+};
+use crate::domain::{op::Actor, path::WsPath};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::Flag};
+use std::{
+    io,
+    os::fd::AsRawFd,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// Between scans, once not every folder can be watched.
+const SCAN_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Stops watching when dropped.
+pub struct Watcher {
+    /// First to go: with it goes the last sender but ours.
+    watcher: Option<RecommendedWatcher>,
+    needs: Option<Sender<Need>>,
+    scanner: Option<JoinHandle<()>>,
+}
+
+/// What the scanner is asked for.
+enum Need {
+    /// Events were lost.
+    Scan,
+    /// Some folders are not watched.
+    RegularScans,
+}
+
+impl Watcher {
+    /// Touches every path that changes and tells [`Root::notify_foreign`]. When the kernel's queue overflows, or a
+    /// watch cannot be placed, it scans instead of losing anything.
+    pub fn start(root: Arc<Root>, settler: Arc<Settler>) -> io::Result<Self> {
+        let (needs, asked) = mpsc::channel();
+        let base = PathBuf::from(format!("/proc/self/fd/{}/.", root.fd().as_raw_fd()));
+        let handler = Handler { base: base.clone(), root, settler: settler.clone(), needs: needs.clone() };
+        let mut watcher = notify::recommended_watcher(handler).map_err(io::Error::other)?;
+        if let Err(error) = watcher.watch(&base, RecursiveMode::Recursive) {
+            let _ = needs.send(need_after(&error));
+        }
+        let scanner = thread::Builder::new().name("scan".into()).spawn(move || scan_when_asked(&settler, &asked))?;
+        Ok(Self { watcher: Some(watcher), needs: Some(needs), scanner: Some(scanner) })
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        drop(self.watcher.take());
+        drop(self.needs.take());
+        if let Some(scanner) = self.scanner.take() {
+            // It panics only if a scan did, and has told the panic hook.
+            let _ = scanner.join();
+        }
+    }
+}
+
+struct Handler {
+    base: PathBuf,
+    /// Keeps the descriptor in `base` open.
+    root: Arc<Root>,
+    settler: Arc<Settler>,
+    needs: Sender<Need>,
+}
+
+impl notify::EventHandler for Handler {
+    fn handle_event(&mut self, event: notify::Result<notify::Event>) {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => return self.ask(need_after(&error)),
+        };
+        if event.attrs.flag() == Some(Flag::Rescan) {
+            return self.ask(Need::Scan);
+        }
+        if matches!(event.kind, EventKind::Access(_)) {
+            return;
+        }
+        for path in event.paths.iter().filter_map(|path| relative(&self.base, path)) {
+            self.settler.touch(&path, &Actor::named(EXTERNAL));
+            self.root.notify_foreign(&path);
+        }
+    }
+}
+
+impl Handler {
+    fn ask(&self, need: Need) {
+        // The scanner is gone only when we are about to go too.
+        let _ = self.needs.send(need);
+    }
+}
+
+fn need_after(error: &notify::Error) -> Need {
+    match error.kind {
+        // A folder that went before it could be watched needs no watch; its parent has told of it.
+        notify::ErrorKind::PathNotFound => Need::Scan,
+        _ => {
+            tracing::debug!(%error, "a folder cannot be watched");
+            Need::RegularScans
+        }
+    }
+}
+
+/// The path in the workspace. `None` for git's own files, for our temporary ones, and for what no workspace path can name.
+fn relative(base: &Path, path: &Path) -> Option<WsPath> {
+    let path = WsPath::new(path.strip_prefix(base).ok()?.to_str()?).ok()?;
+    let is_ours = path.file_name().starts_with(".trackfs-") && path.extension() == Some("tmp");
+    (!is_ours && path.names().all(|name| name != ".git")).then_some(path)
+}
+
+fn scan_when_asked(settler: &Settler, needs: &Receiver<Need>) {
+    let mut regularly = false;
+    loop {
+        let need = if regularly { needs.recv_timeout(SCAN_INTERVAL) } else { needs.recv().map_err(Into::into) };
+        match need {
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) | Ok(Need::Scan) => {}
+            Ok(Need::RegularScans) if regularly => continue,
+            Ok(Need::RegularScans) => {
+                tracing::warn!(
+                    "not every folder can be watched (fs.inotify.max_user_watches); changes made outside the mount \
+                     are found by a scan every {} s",
+                    SCAN_INTERVAL.as_secs()
+                );
+                regularly = true;
+            }
+        }
+        if let Err(error) = settler.scan() {
+            tracing::error!(%error, "the scan failed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{Clock, Timestamp},
+        workspace::{config::SettleConfig, store::Store},
+    };
+    use std::time::Instant;
+
+    #[test]
+    fn paths_are_told_relative_to_the_workspace_and_gits_own_and_ours_not_at_all() {
+        let base = Path::new("/proc/self/fd/7/.");
+        for (path, expected) in [
+            ("/proc/self/fd/7/./tickets/a.md", Some("tickets/a.md")),
+            ("/proc/self/fd/7/.", Some("")),
+            ("/proc/self/fd/7/./.git", None),
+            ("/proc/self/fd/7/./a/.git/index", None),
+            ("/proc/self/fd/7/./a/.trackfs-1a2b3c.tmp", None),
+            ("/elsewhere/a", None),
+        ] {
+            let found = relative(base, Path::new(path));
+            assert_eq!(found.as_ref().map(WsPath::as_str), expected, "{path}");
+        }
+    }
+
+    /// Runs a workspace with a watcher while `act` changes its real files; answers what was told.
+    fn watched(act: impl FnOnce(&Path), enough: usize) -> Vec<String> {
+        let (dir, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let root = Arc::new(Root::open(dir.path()).unwrap());
+        let store = Arc::new(Store::open(state.path()).unwrap());
+        let config = SettleConfig { quiet_ms: 50, removal_ms: 300, open_ms: 1000 };
+        let settler = Arc::new(Settler::new(root.clone(), store.clone(), Arc::new(Now), config));
+        let watcher = Watcher::start(root, settler.clone()).unwrap();
+        let events = || store.events(0, 100).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| settler.run());
+            act(dir.path());
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while events().len() < enough && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(10));
+            }
+            settler.stop();
+        });
+        drop(watcher);
+        events().iter().map(|event| format!("{} {:?}", event.actor.name, event.change)).collect()
+    }
+
+    struct Now;
+
+    impl Clock for Now {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+    }
+
+    const TICKET: &str = "---\ntitle: A\nstatus: todo\n---\n";
+
+    #[test]
+    fn a_file_in_a_folder_made_a_moment_ago_is_found() {
+        let told = watched(
+            |dir| {
+                std::fs::create_dir_all(dir.join("tickets/deep/deeper")).unwrap();
+                std::fs::write(dir.join("tickets/deep/deeper/a.md"), TICKET).unwrap();
+            },
+            1,
+        );
+        assert_eq!(told, ["external TicketCreated { path: WsPath(\"tickets/deep/deeper/a.md\"), title: \"A\" }"]);
+    }
+
+    #[test]
+    fn a_move_seen_from_outside_is_a_move() {
+        let told = watched(
+            |dir| {
+                std::fs::create_dir_all(dir.join("tickets/sub")).unwrap();
+                std::fs::write(dir.join("tickets/a.md"), TICKET).unwrap();
+                thread::sleep(Duration::from_millis(500));
+                std::fs::rename(dir.join("tickets/a.md"), dir.join("tickets/sub/b.md")).unwrap();
+            },
+            2,
+        );
+        assert_eq!(
+            told[1..],
+            ["external TicketMoved { path: WsPath(\"tickets/sub/b.md\"), from: WsPath(\"tickets/a.md\") }"]
+        );
+    }
+
+    #[test]
+    fn lost_events_are_made_good_by_a_scan() {
+        let (dir, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let root = Arc::new(Root::open(dir.path()).unwrap());
+        let store = Arc::new(Store::open(state.path()).unwrap());
+        let settler = Arc::new(Settler::new(root.clone(), store, Arc::new(Now), SettleConfig::default()));
+        std::fs::write(dir.path().join("a.md"), "x").unwrap();
+        let (needs, asked) = mpsc::channel();
+        let base = PathBuf::from("/proc/self/fd/0/.");
+        let mut handler = Handler { base, root, settler: settler.clone(), needs };
+        let overflow = notify::Event::new(EventKind::Other).set_flag(Flag::Rescan);
+        notify::EventHandler::handle_event(&mut handler, Ok(overflow));
+        drop(handler);
+        scan_when_asked(&settler, &asked);
+        assert_eq!(settler.settle_now().unwrap().len(), 1);
+    }
+}
