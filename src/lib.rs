@@ -7,4 +7,5 @@
 //! [`domain`], which is pure. `tests/architecture.rs` keeps it so.
 
 pub mod domain;
+pub mod git;
 pub mod workspace;

@@ -1,0 +1,260 @@
+//! Committing: objects first, then under git's index lock the branch by compare-and-set, then the index.
+//!
+//! Nobody's commit is lost: the tree is built from the tip that was read, and the branch moves only from that tip.
+
+use super::{FileMode, GitError, PathChange, durable, index::IndexLock};
+use crate::domain::path::WsPath;
+use gix::{
+    ObjectId, Repository,
+    actor::Signature,
+    date::parse::TimeBuf,
+    objs::{
+        Commit, Tree,
+        tree::{Editor, EntryKind},
+    },
+    refs::{
+        FullName, Target,
+        transaction::{PreviousValue, RefEdit},
+    },
+    validate::path::component,
+};
+use std::fs;
+
+/// How often a commit is built anew because the branch moved under it.
+const ATTEMPTS: usize = 20;
+
+/// A path as the next tree shall have it.
+pub(super) struct Edit {
+    pub path: WsPath,
+    /// `None`: not there.
+    pub entry: Option<(EntryKind, ObjectId)>,
+}
+
+/// A commit whose objects are written and durable, and that no ref names yet.
+pub(super) struct Draft {
+    pub id: ObjectId,
+    pub parent: Option<ObjectId>,
+    pub old_tree: ObjectId,
+    pub tree: ObjectId,
+    signature: Signature,
+    subject: String,
+}
+
+pub(super) fn commit(repo: &Repository, changes: &[PathChange], message: &str) -> Result<Option<ObjectId>, GitError> {
+    changes.iter().try_for_each(legal)?;
+    let _turn = take_turn(repo)?;
+    let edits = changes.iter().map(|change| write_blob(repo, change)).collect::<Result<Vec<_>, _>>()?;
+    for _ in 0..ATTEMPTS {
+        refuse_in_progress(repo)?;
+        let Some(draft) = Draft::new(repo, tip(repo)?, &edits, message)? else { return Ok(None) };
+        match publish(repo, &draft, changes, &edits) {
+            Err(GitError::Moved) => {}
+            result => return result.map(|()| Some(draft.id)),
+        }
+    }
+    Err(GitError::Moved)
+}
+
+/// One writer of this repository at a time, across threads and processes; the kernel ends the turn of one that dies.
+/// Comes before every lock of git's: whoever has the turn knows that no other trackfs holds them.
+pub(super) fn take_turn(repo: &Repository) -> Result<fs::File, GitError> {
+    let turn = fs::File::create(repo.common_dir().join("trackfs.lock"))?;
+    turn.lock()?;
+    Ok(turn)
+}
+
+/// HEAD's commit.
+pub(super) fn tip(repo: &Repository) -> Result<Option<ObjectId>, GitError> {
+    Ok(repo.head()?.try_peel_to_id()?.map(gix::Id::detach))
+}
+
+fn legal(change: &PathChange) -> Result<(), GitError> {
+    let options = component::Options { protect_windows: false, protect_hfs: true, protect_ntfs: true };
+    let symlink = change.content.as_ref().is_some_and(|content| content.mode == FileMode::Symlink);
+    let names: Vec<_> = change.path.names().collect();
+    let refused = names.iter().enumerate().any(|(depth, name)| {
+        let mode = (symlink && depth + 1 == names.len()).then_some(component::Mode::Symlink);
+        gix::validate::path::component((*name).into(), mode, options).is_err()
+    });
+    if refused || names.is_empty() { Err(GitError::IllegalPath(change.path.clone())) } else { Ok(()) }
+}
+
+fn refuse_in_progress(repo: &Repository) -> Result<(), GitError> {
+    use gix::state::InProgress::*;
+    let name = match repo.state() {
+        None => return Ok(()),
+        Some(Merge) => "merge",
+        Some(Rebase | RebaseInteractive | ApplyMailboxRebase) => "rebase",
+        Some(ApplyMailbox) => "mailbox import",
+        Some(CherryPick | CherryPickSequence) => "cherry-pick",
+        Some(Revert | RevertSequence) => "revert",
+        Some(Bisect) => "bisect",
+    };
+    Err(GitError::InProgress(name.to_owned()))
+}
+
+fn write_blob(repo: &Repository, change: &PathChange) -> Result<Edit, GitError> {
+    let entry = match &change.content {
+        None => None,
+        Some(content) => {
+            let kind = match content.mode {
+                FileMode::Plain => EntryKind::Blob,
+                FileMode::Executable => EntryKind::BlobExecutable,
+                FileMode::Symlink => EntryKind::Link,
+            };
+            Some((kind, repo.write_blob(&content.bytes)?.detach()))
+        }
+    };
+    Ok(Edit { path: change.path.clone(), entry })
+}
+
+impl Draft {
+    /// `None` when the tree would stay as it is.
+    pub(super) fn new(
+        repo: &Repository,
+        parent: Option<ObjectId>,
+        edits: &[Edit],
+        message: &str,
+    ) -> Result<Option<Self>, GitError> {
+        let old_tree = match parent {
+            Some(parent) => repo.find_commit(parent)?.tree_id()?.detach(),
+            None => ObjectId::empty_tree(repo.object_hash()),
+        };
+        let mut written: Vec<_> = edits.iter().filter_map(|edit| Some(edit.entry?.1)).collect();
+        let tree = edit_tree(repo, old_tree, edits, &mut written)?;
+        if tree == old_tree {
+            return Ok(None);
+        }
+        let signature = committer(repo);
+        let id = write_commit(repo, parent, tree, &signature, message)?;
+        written.push(id);
+        let objects = repo.common_dir().join("objects");
+        durable::freshen(&objects, &written)?;
+        durable::sync_filesystem(&objects)?;
+        let subject = message.lines().next().unwrap_or_default().to_owned();
+        Ok(Some(Self { id, parent, old_tree, tree, signature, subject }))
+    }
+
+    /// Points `name` (through symbolic refs) at this commit, provided it still is at the parent. Not durable yet.
+    pub(super) fn move_ref(&self, repo: &Repository, name: &str) -> Result<(), GitError> {
+        let full_name = FullName::try_from(name).map_err(|error| GitError::Git(error.to_string()))?;
+        let previous = match self.parent {
+            Some(parent) => PreviousValue::MustExistAndMatch(Target::Object(parent)),
+            None => PreviousValue::MustNotExist,
+        };
+        let edit = RefEdit::update(full_name, self.id, previous, format!("commit: {}", self.subject)).with_deref(true);
+        let mut time = TimeBuf::default();
+        match repo.edit_references_as([edit], Some(self.signature.to_ref(&mut time))) {
+            Ok(_) => Ok(()),
+            // Removed meanwhile, by `git branch -m` say.
+            Err(error) if error.is_not_found() => Err(GitError::Moved),
+            Err(error) if error.is_retryable() => Err(GitError::Locked(format!("the lock of {name}"))),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The tree with the edits applied; ids of new trees are added to `written`.
+fn edit_tree(
+    repo: &Repository,
+    base: ObjectId,
+    edits: &[Edit],
+    written: &mut Vec<ObjectId>,
+) -> Result<ObjectId, GitError> {
+    let root: Tree = repo.find_tree(base)?.decode()?.into();
+    let mut editor = Editor::new(root, &repo.objects, repo.object_hash());
+    // A file may make room for a folder of its name, or the other way round.
+    for edit in edits.iter().filter(|edit| edit.entry.is_none()) {
+        editor.remove_if_leaf(names(&edit.path))?;
+    }
+    for edit in edits {
+        if let Some((kind, id)) = edit.entry {
+            editor.upsert(names(&edit.path), kind, id)?;
+        }
+    }
+    editor.write(|tree| {
+        let id = repo.write_object(tree)?.detach();
+        written.push(id);
+        Ok(id)
+    })
+}
+
+fn names(path: &WsPath) -> impl Iterator<Item = &gix::bstr::BStr> {
+    path.names().map(Into::into)
+}
+
+fn write_commit(
+    repo: &Repository,
+    parent: Option<ObjectId>,
+    tree: ObjectId,
+    signature: &Signature,
+    message: &str,
+) -> Result<ObjectId, GitError> {
+    let commit = Commit {
+        tree,
+        parents: parent.into_iter().collect(),
+        author: Signature { time: signature.time, ..author(repo, signature) },
+        committer: signature.clone(),
+        encoding: None,
+        // git refuses a commit whose message holds a NUL.
+        message: format!("{}\n", message.trim_end().replace('\0', "")).into(),
+        extra_headers: Vec::new(),
+    };
+    Ok(repo.write_object(&commit)?.detach())
+}
+
+/// The user as git knows them, now.
+fn committer(repo: &Repository) -> Signature {
+    let known = repo.committer().and_then(Result::ok);
+    let (name, email) = known.map_or(("trackfs".into(), "trackfs@localhost".into()), |known| (known.name, known.email));
+    Signature { name: name.to_owned(), email: email.to_owned(), time: gix::date::Time::now_local_or_utc() }
+}
+
+fn author(repo: &Repository, otherwise: &Signature) -> Signature {
+    let known = repo.author().and_then(Result::ok);
+    known.map_or_else(
+        || otherwise.clone(),
+        |known| Signature { name: known.name.to_owned(), email: known.email.to_owned(), time: otherwise.time },
+    )
+}
+
+fn publish(repo: &Repository, draft: &Draft, changes: &[PathChange], edits: &[Edit]) -> Result<(), GitError> {
+    let lock = IndexLock::acquire(repo, draft.id)?;
+    // git takes the same lock before it merges, rebases or commits: from here on it does not.
+    refuse_in_progress(repo)?;
+    if tip(repo)? != draft.parent {
+        return Err(GitError::Moved);
+    }
+    lock.update(repo, draft, changes, edits)?;
+    draft.move_ref(repo, "HEAD")?;
+    lock.publish()?;
+    Ok(durable::sync_filesystem(repo.git_dir())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::Repo;
+
+    fn draft(repo: &Repository, content: &str) -> Draft {
+        let blob = repo.write_blob(content).unwrap().detach();
+        let edit = Edit { path: WsPath::new("a").unwrap(), entry: Some((EntryKind::Blob, blob)) };
+        Draft::new(repo, tip(repo).unwrap(), &[edit], content).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_branch_moves_only_from_the_tip_that_was_read() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("ws")).unwrap();
+        let repo = Repo::init(&dir.path().join("ws"), &dir.path().join("repo.git")).unwrap().local();
+        for round in ["as the first commit", "on top of one"] {
+            let (one, other) = (draft(&repo, &format!("one {round}")), draft(&repo, &format!("other {round}")));
+            one.move_ref(&repo, "HEAD").unwrap();
+            assert!(matches!(other.move_ref(&repo, "HEAD"), Err(GitError::Moved)), "{round}");
+            assert_eq!(tip(&repo).unwrap(), Some(one.id), "{round}");
+        }
+        let orphan = draft(&repo, "the branch is gone");
+        std::fs::remove_file(dir.path().join("repo.git/refs/heads/main")).unwrap();
+        assert!(matches!(orphan.move_ref(&repo, "HEAD"), Err(GitError::Moved)));
+    }
+}
