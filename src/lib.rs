@@ -8,4 +8,5 @@
 
 pub mod domain;
 pub mod git;
+pub mod remote;
 pub mod workspace;

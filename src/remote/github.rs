@@ -1,0 +1,392 @@
+//! GitHub issues, over REST.
+//!
+//! An issue's id is its number: it is what every endpoint takes, and it never changes within a repository. GitHub has no
+//! version check and no idempotency key, so updates name only what changed, sets go as members added and removed, and a
+//! create whose answer was lost is looked for among the newest issues of the same author.
+
+mod bulk;
+mod wire;
+
+use super::{
+    Budget, Page, PageToken, Patch, Provider, RemoteError, Secret,
+    http::{Effect, Http, Reply},
+    text,
+};
+use crate::domain::{
+    issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState},
+    schema::StatusKind,
+};
+use bulk::Bulk;
+use parking_lot::Mutex;
+use reqwest::{
+    Method, Url,
+    header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
+};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Value, json};
+use std::sync::OnceLock;
+use uuid::Uuid;
+
+const API: &str = "https://api.github.com";
+const MAX_TITLE: usize = 256;
+/// GitHub says 65,536 today and said 65,535 once; whether it counts characters is not documented.
+const MAX_BODY: usize = 65_535;
+/// How many pages of the author's newest issues are searched for a lost create.
+const CREATED_PAGES: usize = 10;
+
+/// One repository.
+pub(super) struct Github {
+    http: Http,
+    owner: String,
+    repo: String,
+    login: OnceLock<Option<String>>,
+    /// For the listing of everything that is under way, if one is.
+    bulk: Mutex<Bulk>,
+}
+
+impl Github {
+    /// `repo` is `owner/name`; `url` is the API's root where it is not the public one.
+    pub(super) fn new(remote: &str, url: Option<&str>, repo: &str, token: Secret) -> Result<Self, RemoteError> {
+        let parts = repo.split_once('/').filter(|(owner, name)| !owner.is_empty() && !name.is_empty());
+        let (owner, name) = parts.filter(|(_, name)| !name.contains('/')).ok_or_else(|| RemoteError::Invalid {
+            remote: remote.to_owned(),
+            field: Some("repo".into()),
+            message: format!("{repo:?} is not owner/name (`remotes.{remote}.repo` in .trackfs/config.yaml)"),
+        })?;
+        let headers = HeaderMap::from_iter([
+            (ACCEPT, HeaderValue::from_static("application/vnd.github+json")),
+            (HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28")),
+        ]);
+        let http = Http::new(remote, url.unwrap_or(API), "Bearer ", token, headers)?;
+        Ok(Self { http, owner: owner.into(), repo: name.into(), login: OnceLock::new(), bulk: Mutex::default() })
+    }
+
+    fn url(&self, below: &[&str]) -> Url {
+        self.http.url(&[&["repos", &self.owner, &self.repo], below].concat())
+    }
+
+    fn send(&self, effect: Effect, method: Method, url: Url, body: Option<Value>) -> Result<Reply, RemoteError> {
+        let reply = self.http.send(effect, method, url, body.as_ref())?;
+        if reply.is_success() {
+            return Ok(reply);
+        }
+        Err(self.http.failure(effect, &reply, wire::explain(reply.body())))
+    }
+
+    fn get<T: DeserializeOwned>(&self, url: Url) -> Result<(T, Reply), RemoteError> {
+        let reply = self.send(Effect::Read, Method::GET, url, None)?;
+        Ok((self.http.json(Effect::Read, &reply)?, reply))
+    }
+
+    fn write<T: DeserializeOwned>(&self, method: Method, url: Url, body: Value) -> Result<T, RemoteError> {
+        let reply = self.send(Effect::Write, method, url, Some(body))?;
+        self.http.json(Effect::Write, &reply)
+    }
+
+    /// The address of the page after this answer, as the answer gives it.
+    fn next(&self, reply: &Reply) -> Result<Option<Url>, RemoteError> {
+        let Some(link) = reply.header("link").and_then(next_link) else { return Ok(None) };
+        let foreign =
+            || RemoteError::Server { remote: self.http.remote().into(), reason: "a page leads to another host".into() };
+        self.http.own_url(link).map(Some).ok_or_else(foreign)
+    }
+
+    /// Hands on every comment of a listing, in its order.
+    fn each_comment(&self, url: Url, mut take: impl FnMut(wire::Comment)) -> Result<(), RemoteError> {
+        let mut url = Some(with_query(url, &[("per_page", "100")]));
+        while let Some(page) = url {
+            let (listed, reply) = self.get::<Vec<wire::Comment>>(page)?;
+            listed.into_iter().for_each(&mut take);
+            url = self.next(&reply)?;
+        }
+        Ok(())
+    }
+
+    /// Every comment of an issue, oldest first.
+    fn comments(&self, number: &str) -> Result<Vec<RemoteComment>, RemoteError> {
+        let mut comments = Vec::new();
+        let url = self.url(&["issues", number, "comments"]);
+        self.each_comment(url, |comment| comments.push(comment.into_remote()))?;
+        Ok(comments)
+    }
+
+    /// Reads the comments of the whole repository, a hundred a request, because a request for each of thousands of issues
+    /// would use up the hour's limit. Where this cannot be had, the comments are read issue by issue.
+    fn read_in_bulk(&self) -> Result<Bulk, RemoteError> {
+        let (_, reply) = self.get::<IgnoredAny>(self.url(&[]))?;
+        let mut bulk = Bulk::begun_at(reply.now());
+        let url = with_query(self.url(&["issues", "comments"]), &[("sort", "created"), ("direction", "asc")]);
+        match self.each_comment(url, |comment| bulk.add(comment)) {
+            Err(RemoteError::NotFound { .. }) => Ok(Bulk::default()),
+            read => read.map(|()| bulk),
+        }
+    }
+
+    /// The issue with its comments.
+    fn complete(&self, issue: wire::Issue) -> Result<RemoteIssue, RemoteError> {
+        let comments = if issue.comments > 0 { self.comments(&issue.number.to_string())? } else { Vec::new() };
+        Ok(RemoteIssue { comments, ..issue.into_remote() })
+    }
+
+    /// The issue with its comments, from those read in bulk where they still hold.
+    fn complete_listed(&self, issue: wire::Issue) -> Result<RemoteIssue, RemoteError> {
+        let read = self.bulk.lock().take(&issue);
+        match read {
+            Some(comments) => Ok(RemoteIssue { comments, ..issue.into_remote() }),
+            None => self.complete(issue),
+        }
+    }
+
+    /// The issue as it is; `None` when it is gone, was moved to another repository, or is a pull request.
+    fn look_up(&self, number: &str) -> Result<Option<wire::Issue>, RemoteError> {
+        match self.get::<wire::Issue>(self.url(&["issues", number])) {
+            Ok((issue, _)) => Ok(Some(issue).filter(|it| it.number.to_string() == number && it.pull_request.is_none())),
+            Err(RemoteError::NotFound { .. }) => self.check_repository().map(|()| None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells a missing issue from a repository the token cannot see: GitHub answers 404 to both.
+    fn check_repository(&self) -> Result<(), RemoteError> {
+        self.send(Effect::Read, Method::GET, self.url(&[]), None).map(drop)
+    }
+
+    fn missing(&self, number: &str) -> RemoteError {
+        RemoteError::NotFound { remote: self.http.remote().to_owned(), what: format!("issue {number}") }
+    }
+
+    /// The account's login; `None` for an App's token, which is nobody's account.
+    fn login(&self) -> Result<Option<&str>, RemoteError> {
+        if let Some(login) = self.login.get() {
+            return Ok(login.as_deref());
+        }
+        let login = match self.get::<wire::Account>(self.http.url(&["user"])) {
+            Ok((account, _)) => Some(account.login),
+            Err(RemoteError::Unauthorized { .. }) if self.check_repository().is_ok() => None,
+            Err(error) => return Err(error),
+        };
+        Ok(self.login.get_or_init(|| login).as_deref())
+    }
+
+    fn patch(&self, number: &str, body: Value) -> Result<wire::Issue, RemoteError> {
+        self.write(Method::PATCH, self.url(&["issues", number]), body)
+    }
+
+    /// Brings the issue into `status`. GitHub heeds a reason only when the state changes, so a closed issue whose reason
+    /// stays as it was is opened and closed again.
+    fn set_status(&self, number: &str, status: &str) -> Result<(), RemoteError> {
+        if self.patch(number, wire::state_of(status))?.status() == status || status == "open" {
+            return Ok(());
+        }
+        self.patch(number, wire::state_of("open"))?;
+        self.patch(number, wire::state_of(status)).map(drop)
+    }
+
+    fn change_labels(&self, number: &str, patch: &Patch) -> Result<(), RemoteError> {
+        let (added, removed) = patch.delta(Field::Labels);
+        if !added.is_empty() {
+            let url = self.url(&["issues", number, "labels"]);
+            let sent = self.send(Effect::Write, Method::POST, url, Some(json!({ "labels": added })));
+            sent.map_err(|error| text::about(Field::Labels, error))?;
+        }
+        for label in removed {
+            match self.send(Effect::Write, Method::DELETE, self.url(&["issues", number, "labels", &label]), None) {
+                // Somebody took it off before.
+                Ok(_) | Err(RemoteError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the assignee that the ticket showed; people assigned besides stay.
+    fn change_assignee(&self, number: &str, patch: &Patch) -> Result<(), RemoteError> {
+        let Some(wanted) = patch.fields.get(&Field::Assignee) else { return Ok(()) };
+        let url = self.url(&["issues", number, "assignees"]);
+        let old = patch.base.get(&Field::Assignee).and_then(FieldValue::as_text);
+        if let Some(login) = wanted.as_text() {
+            let issue = self.write::<wire::Issue>(Method::POST, url.clone(), json!({ "assignees": [login] }));
+            // GitHub leaves out whoever cannot be assigned, and says nothing.
+            if !issue.map_err(|error| text::about(Field::Assignee, error))?.is_assigned_to(login) {
+                let message = format!("{login} cannot be assigned in {}/{}", self.owner, self.repo);
+                return Err(text::invalid(self.http.remote(), Field::Assignee, message));
+            }
+        }
+        if let Some(login) = old.filter(|login| !wanted.as_text().is_some_and(|wanted| text::same_name(wanted, login)))
+        {
+            self.send(Effect::Write, Method::DELETE, url, Some(json!({ "assignees": [login] })))?;
+        }
+        Ok(())
+    }
+
+    /// One page of this author's issues, newest first.
+    fn newest(&self, not_before: Option<&str>) -> Result<Url, RemoteError> {
+        let mut query = vec![("state", "all"), ("sort", "created"), ("direction", "desc"), ("per_page", "100")];
+        query.extend(self.login()?.map(|login| ("creator", login)));
+        query.extend(not_before.map(|time| ("since", time)));
+        Ok(with_query(self.url(&["issues"]), &query))
+    }
+}
+
+impl Provider for Github {
+    fn capabilities(&self) -> Result<Capabilities, RemoteError> {
+        Ok(capabilities())
+    }
+
+    fn account(&self) -> Result<String, RemoteError> {
+        self.check_repository()?;
+        Ok(self.login()?.unwrap_or("a GitHub App").to_owned())
+    }
+
+    fn changed_since(&self, since: Option<&str>, page: Option<&PageToken>) -> Result<Page, RemoteError> {
+        let url = match page {
+            Some(PageToken(address)) => self.http.own_url(address).ok_or_else(|| self.missing("page"))?,
+            None => self.updated_since(since),
+        };
+        if page.is_none() && since.is_none() {
+            let bulk = self.read_in_bulk()?;
+            *self.bulk.lock() = bulk;
+        }
+        let (issues, reply) = self.get::<Vec<wire::Issue>>(url.clone())?;
+        let next = self.next(&reply)?.map(|link| self.go_on(&url, &issues, link));
+        let issues = issues.into_iter().filter(|issue| issue.pull_request.is_none());
+        let issues = issues.map(|issue| self.complete_listed(issue)).collect::<Result<_, _>>()?;
+        if next.is_none() {
+            *self.bulk.lock() = Bulk::default();
+        }
+        Ok(Page { issues, next: next.map(|url| PageToken(url.into())) })
+    }
+
+    fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError> {
+        self.look_up(id)?.map(|issue| self.complete(issue)).transpose()
+    }
+
+    fn create(&self, _intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
+        text::check(self.http.remote(), &capabilities(), fields)?;
+        let issue: wire::Issue = self.write(Method::POST, self.url(&["issues"]), wire::creation(fields))?;
+        let number = issue.number.to_string();
+        let created = issue.into_remote();
+        // The issue exists now and must be known, whatever else fails: what is missing is found by the next comparison.
+        match fields.get(&Field::Status).and_then(FieldValue::as_text) {
+            Some(status) if status != "open" => {
+                let closed = self.set_status(&number, status).and_then(|()| self.look_up(&number));
+                Ok(closed.ok().flatten().map_or(created, wire::Issue::into_remote))
+            }
+            _ => Ok(created),
+        }
+    }
+
+    fn find_created(
+        &self,
+        _intent: Uuid,
+        fields: &IssueFields,
+        not_before: Option<&str>,
+    ) -> Result<Option<RemoteIssue>, RemoteError> {
+        let mut url = Some(self.newest(not_before)?);
+        for _ in 0..CREATED_PAGES {
+            let Some(page) = url.take() else { break };
+            let (issues, reply) = self.get::<Vec<wire::Issue>>(page)?;
+            let made = issues.into_iter().find(|issue| {
+                not_before.is_none_or(|time| issue.created_at.as_str() >= time) && issue.is_what_was_sent(fields)
+            });
+            if let Some(issue) = made {
+                return self.complete(issue).map(Some);
+            }
+            url = self.next(&reply)?;
+        }
+        Ok(None)
+    }
+
+    fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
+        text::check(self.http.remote(), &capabilities(), &patch.fields)?;
+        let texts = wire::texts(&patch.fields);
+        if !texts.is_empty() {
+            self.patch(id, Value::Object(texts))?;
+        }
+        self.change_labels(id, patch)?;
+        self.change_assignee(id, patch)?;
+        if let Some(status) = patch.fields.get(&Field::Status).and_then(FieldValue::as_text) {
+            self.set_status(id, status)?;
+        }
+        self.fetch(id)?.ok_or_else(|| self.missing(id))
+    }
+
+    fn archive(&self, id: &str) -> Result<(), RemoteError> {
+        let issue = self.look_up(id)?.ok_or_else(|| self.missing(id))?;
+        if issue.state == "closed" { Ok(()) } else { self.patch(id, wire::state_of("closed:not_planned")).map(drop) }
+    }
+
+    fn comment(&self, issue: &str, _intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError> {
+        let whole = IssueFields::from([(Field::Body, FieldValue::text(body))]);
+        text::check(self.http.remote(), &capabilities(), &whole)?;
+        let url = self.url(&["issues", issue, "comments"]);
+        self.write(Method::POST, url, json!({ "body": body })).map(wire::Comment::into_remote)
+    }
+
+    fn find_comment(&self, issue: &str, _intent: Uuid, body: &str) -> Result<Option<RemoteComment>, RemoteError> {
+        let login = self.login()?;
+        let body = text::with_lf(body);
+        let mine = |comment: &RemoteComment| login.is_none_or(|login| comment.author == login);
+        let comments = self.comments(issue)?.into_iter().rev();
+        Ok(comments.filter(mine).find(|comment| comment.body.trim() == body.trim()))
+    }
+
+    fn budget(&self) -> Option<Budget> {
+        self.http.budget()
+    }
+}
+
+impl Github {
+    fn updated_since(&self, since: Option<&str>) -> Url {
+        let mut query = vec![("state", "all"), ("sort", "updated"), ("direction", "asc"), ("per_page", "100")];
+        query.extend(since.map(|since| ("since", since)));
+        with_query(self.url(&["issues"]), &query)
+    }
+
+    /// Where a listing goes on after a page that is not the last.
+    ///
+    /// A numbered page would skip an issue for each one that is edited (and so moves to the end) while the listing runs.
+    /// Starting again from the last time seen cannot; the link is followed only where a page holds one single time.
+    fn go_on(&self, url: &Url, issues: &[wire::Issue], link: Url) -> Url {
+        let since = url.query_pairs().find(|(key, _)| key == "since").map(|(_, value)| value.into_owned());
+        match issues.last() {
+            Some(last) if since.is_none_or(|since| last.updated_at > since) => {
+                self.updated_since(Some(&last.updated_at))
+            }
+            _ => link,
+        }
+    }
+}
+
+/// What GitHub can do, which is the same in every repository.
+pub(super) fn capabilities() -> Capabilities {
+    let state = |name: &str, kind| RemoteState { name: name.to_owned(), kind };
+    Capabilities {
+        fields: [Field::Title, Field::Body, Field::Status, Field::Labels, Field::Assignee].into(),
+        states: vec![
+            state("open", StatusKind::Unstarted),
+            state("closed", StatusKind::Completed),
+            state("closed:not_planned", StatusKind::Canceled),
+            state("closed:duplicate", StatusKind::Canceled),
+        ],
+        priorities: Vec::new(),
+        comments: true,
+        idempotent_create: false,
+        max_title: MAX_TITLE,
+        max_body: MAX_BODY,
+        rewrites_markdown: false,
+    }
+}
+
+fn with_query(mut url: Url, query: &[(&str, &str)]) -> Url {
+    url.query_pairs_mut().extend_pairs(query);
+    url
+}
+
+/// The target of `rel="next"` in a `Link` header.
+fn next_link(header: &str) -> Option<&str> {
+    header.split(',').find_map(|link| {
+        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+        parameters.split(';').any(|parameter| parameter.trim() == "rel=\"next\"").then_some(target)
+    })
+}

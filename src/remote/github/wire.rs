@@ -1,0 +1,235 @@
+//! GitHub's JSON: how it reads in trackfs's terms, and how it is written.
+
+use crate::{
+    domain::issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+    remote::{
+        http::Explanation,
+        text::{same_name, with_lf},
+    },
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+#[derive(Deserialize)]
+pub(super) struct Issue {
+    pub(super) number: u64,
+    html_url: String,
+    pub(super) title: String,
+    #[serde(default)]
+    pub(super) body: Option<String>,
+    pub(super) state: String,
+    #[serde(default)]
+    state_reason: Option<String>,
+    #[serde(default)]
+    labels: Vec<Label>,
+    #[serde(default)]
+    assignees: Vec<Account>,
+    #[serde(default)]
+    pub(super) comments: u64,
+    pub(super) created_at: String,
+    pub(super) updated_at: String,
+    /// Present on pull requests, which the issue endpoints list too.
+    #[serde(default)]
+    pub(super) pull_request: Option<serde::de::IgnoredAny>,
+}
+
+/// A label is an object everywhere but in old webhooks and some lists.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Label {
+    Object { name: String },
+    Name(String),
+}
+
+#[derive(Deserialize)]
+pub(super) struct Account {
+    pub(super) login: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Comment {
+    id: u64,
+    #[serde(default)]
+    issue_url: String,
+    #[serde(default)]
+    user: Option<Account>,
+    #[serde(default)]
+    body: Option<String>,
+    created_at: String,
+    updated_at: String,
+}
+
+/// The body of a refusal.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Failure {
+    message: String,
+    errors: Vec<Detail>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Detail {
+    Object {
+        #[serde(default)]
+        field: Option<String>,
+        #[serde(default)]
+        code: Option<String>,
+        #[serde(default)]
+        message: Option<String>,
+    },
+    Text(String),
+}
+
+impl Issue {
+    /// The issue without its comments, which have an endpoint of their own.
+    pub(super) fn into_remote(self) -> RemoteIssue {
+        let status = self.status();
+        let labels = self.labels.into_iter().map(|(Label::Object { name } | Label::Name(name))| name).collect();
+        let assignee = self.assignees.into_iter().next().map(|account| account.login);
+        let fields = [
+            (Field::Title, FieldValue::text(self.title)),
+            (Field::Body, FieldValue::text(with_lf(self.body.as_deref().unwrap_or_default()))),
+            (Field::Status, FieldValue::text(status)),
+            (Field::Labels, FieldValue::Set(labels)),
+            (Field::Assignee, FieldValue::Text(assignee)),
+        ];
+        RemoteIssue {
+            id: self.number.to_string(),
+            key: self.number.to_string(),
+            url: self.html_url,
+            updated_at: self.updated_at,
+            archived: false,
+            fields: fields.into(),
+            comments: Vec::new(),
+        }
+    }
+
+    /// Whether this is what a create with these fields makes.
+    pub(super) fn is_what_was_sent(&self, fields: &IssueFields) -> bool {
+        let sent = |field| with_lf(fields.get(&field).and_then(FieldValue::as_text).unwrap_or_default());
+        let body = with_lf(self.body.as_deref().unwrap_or_default());
+        self.pull_request.is_none()
+            && self.title.trim() == sent(Field::Title).trim()
+            && body.trim_end() == sent(Field::Body).trim_end()
+    }
+
+    pub(super) fn is_assigned_to(&self, login: &str) -> bool {
+        self.assignees.iter().any(|account| same_name(&account.login, login))
+    }
+
+    /// State and reason as one token: `open`, `closed` (done), `closed:not_planned`, `closed:duplicate`.
+    pub(super) fn status(&self) -> String {
+        match (self.state.as_str(), self.state_reason.as_deref()) {
+            ("closed", Some(reason @ ("not_planned" | "duplicate"))) => format!("closed:{reason}"),
+            (state, _) => state.to_owned(),
+        }
+    }
+}
+
+impl Comment {
+    /// The number of the issue it stands under.
+    pub(super) fn issue(&self) -> Option<u64> {
+        self.issue_url.rsplit('/').next()?.parse().ok()
+    }
+
+    pub(super) fn into_remote(self) -> RemoteComment {
+        RemoteComment {
+            id: self.id.to_string(),
+            // GitHub shows the comments of deleted accounts as those of a user named so.
+            author: self.user.map_or_else(|| "ghost".into(), |user| user.login),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            body: with_lf(self.body.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+/// The state and its reason that a status token stands for.
+pub(super) fn state_of(status: &str) -> Value {
+    match status.split_once(':') {
+        Some((state, reason)) => json!({ "state": state, "state_reason": reason }),
+        None if status == "closed" => json!({ "state": "closed", "state_reason": "completed" }),
+        None => json!({ "state": status }),
+    }
+}
+
+/// Title and body, as far as they are among the fields.
+pub(super) fn texts(fields: &IssueFields) -> Map<String, Value> {
+    let text = |field, name: &str| {
+        fields.get(&field).map(|value| (name.to_owned(), Value::from(value.as_text().unwrap_or_default())))
+    };
+    [text(Field::Title, "title"), text(Field::Body, "body")].into_iter().flatten().collect()
+}
+
+/// The body of a create.
+pub(super) fn creation(fields: &IssueFields) -> Value {
+    let mut body = texts(fields);
+    if let Some(FieldValue::Set(labels)) = fields.get(&Field::Labels) {
+        body.insert("labels".into(), json!(labels));
+    }
+    if let Some(login) = fields.get(&Field::Assignee).and_then(FieldValue::as_text) {
+        body.insert("assignees".into(), json!([login]));
+    }
+    Value::Object(body)
+}
+
+/// What a refusal's body says, as far as it can be read.
+pub(super) fn explain(body: &[u8]) -> Explanation {
+    let failure: Failure = serde_json::from_slice(body).unwrap_or_default();
+    match failure.errors.into_iter().next() {
+        Some(Detail::Object { field, code, message }) => {
+            let detail = message.or(code).unwrap_or_default();
+            let field = field.map(|field| ticket_field(&field).map_or(field, |field| field.name().to_owned()));
+            Explanation { field, message: join(&failure.message, &detail) }
+        }
+        Some(Detail::Text(detail)) => Explanation { field: None, message: join(&failure.message, &detail) },
+        None => Explanation { field: None, message: failure.message },
+    }
+}
+
+/// The ticket's field behind a name in GitHub's messages.
+fn ticket_field(name: &str) -> Option<Field> {
+    match name {
+        "state" | "state_reason" => Some(Field::Status),
+        "assignee" | "assignees" => Some(Field::Assignee),
+        "labels" => Some(Field::Labels),
+        _ => None,
+    }
+}
+
+fn join(message: &str, detail: &str) -> String {
+    if detail.is_empty() { message.to_owned() } else { format!("{message}: {detail}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_field_and_the_reason() {
+        let body = br#"{"message":"Validation Failed","errors":[{"resource":"Issue","code":"custom","field":"body",
+            "message":"body is too long (maximum is 65536 characters)"}],"documentation_url":"https://docs.github.com"}"#;
+        let explanation = explain(body);
+        assert_eq!(explanation.field.as_deref(), Some("body"));
+        assert_eq!(explanation.message, "Validation Failed: body is too long (maximum is 65536 characters)");
+        assert_eq!(explain(br#"{"message":"Validation failed","errors":["no"]}"#).message, "Validation failed: no");
+        assert_eq!(explain(b"<html>").message, "");
+    }
+
+    #[test]
+    fn an_issue_reads_in_our_terms() {
+        let json = serde_json::json!({
+            "number": 7, "html_url": "https://github.com/o/r/issues/7", "title": "T", "body": "a\r\nb", "state": "closed",
+            "state_reason": "not_planned", "labels": [{"name": "bug"}, "auth"],
+            "assignees": [{"login": "alice"}, {"login": "bob"}], "comments": 0,
+            "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-02T00:00:00Z"
+        });
+        let issue = serde_json::from_value::<Issue>(json).unwrap().into_remote();
+        assert_eq!((issue.id.as_str(), issue.key.as_str()), ("7", "7"));
+        assert_eq!(issue.fields[&Field::Body], FieldValue::text("a\nb"));
+        assert_eq!(issue.fields[&Field::Status], FieldValue::text("closed:not_planned"));
+        assert_eq!(issue.fields[&Field::Assignee], FieldValue::text("alice"));
+        assert_eq!(issue.fields[&Field::Labels], FieldValue::Set(["auth".into(), "bug".into()].into()));
+    }
+}

@@ -1,0 +1,373 @@
+//! Linear, over its public GraphQL API.
+//!
+//! Objects are known by UUID; a create carries the intent as its id, so repeating it makes nothing new. Linear has no
+//! version check and has been seen to answer a write before it holds, so every write is read back by id, never from a list.
+
+mod client;
+mod directory;
+mod wire;
+
+use super::{Budget, Page, PageToken, Patch, Provider, RemoteError, Secret, text};
+use crate::domain::issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState};
+use client::{Client, Document, Inserted, document};
+use directory::Directory;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::{collections::HashMap, time::Duration};
+use uuid::Uuid;
+use wire::{Connection, Displayed};
+
+const VIEWER: Document = document!(Read, "viewer.graphql");
+const ISSUES: Document = document!(Read, "issues.graphql", "issue_fields.graphql");
+const COMMENTS: Document = document!(Read, "comments.graphql", "comment_fields.graphql");
+const ISSUE: Document = document!(Read, "issue.graphql", "issue_fields.graphql", "comment_fields.graphql");
+const ISSUE_CREATE: Document = document!(Write, "issue_create.graphql");
+const ISSUE_UPDATE: Document = document!(Write, "issue_update.graphql");
+const ISSUE_ARCHIVE: Document = document!(Write, "issue_archive.graphql");
+const COMMENT: Document = document!(Read, "comment.graphql", "comment_fields.graphql");
+const COMMENT_CREATE: Document = document!(Write, "comment_create.graphql");
+
+/// Issues a page: about 230 points of complexity, far from the 10,000 a query may cost.
+const PAGE: usize = 50;
+const MAX_TITLE: usize = 255;
+/// Linear documents no limit; this one keeps a runaway file from being sent.
+const MAX_BODY: usize = 250_000;
+/// An id was seen to be "taken" by nothing for a while after a failed insert. Longer than this is for the caller's retry.
+const PHANTOM_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+
+/// One team.
+pub(super) struct Linear {
+    client: Client,
+    team: String,
+    directory: Directory,
+}
+
+impl Linear {
+    /// `team` is the team's key; `url` is the GraphQL endpoint where it is not the public one.
+    pub(super) fn new(remote: &str, url: Option<&str>, team: &str, token: Secret) -> Result<Self, RemoteError> {
+        let client = Client::new(remote, url, token)?;
+        Ok(Self { client, team: team.to_owned(), directory: Directory::default() })
+    }
+
+    fn missing(&self, id: &str) -> RemoteError {
+        RemoteError::NotFound { remote: self.client.remote().to_owned(), what: format!("issue {id}") }
+    }
+
+    /// The comments of many issues, by issue.
+    fn comments_of(&self, issues: &[wire::Issue]) -> Result<HashMap<String, Vec<wire::Comment>>, RemoteError> {
+        #[derive(Deserialize)]
+        struct Data {
+            comments: Connection<wire::Comment>,
+        }
+        let ids: Vec<&str> = issues.iter().map(|issue| issue.id.as_str()).collect();
+        let (mut comments, mut after) = (HashMap::<_, Vec<_>>::new(), None::<String>);
+        while !ids.is_empty() {
+            let page = self.client.run::<Data>(COMMENTS, json!({ "issues": ids, "after": after }))?.comments;
+            after = page.next().map(str::to_owned);
+            for comment in page.nodes {
+                comments.entry(comment.issue_id.clone().unwrap_or_default()).or_default().push(comment);
+            }
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(comments)
+    }
+
+    /// One page of an issue's comments, with the issue.
+    fn issue_page(&self, id: &str, after: Option<&str>) -> Result<Option<wire::Issue>, RemoteError> {
+        #[derive(Deserialize)]
+        struct Data {
+            issue: wire::Issue,
+        }
+        absent_is_none(self.client.run::<Data>(ISSUE, json!({ "id": id, "after": after })).map(|data| data.issue))
+    }
+
+    /// The values of `fields` as Linear's input, labels aside.
+    fn input(&self, fields: &IssueFields) -> Result<Map<String, Value>, RemoteError> {
+        let mut input = Map::new();
+        for (field, value) in fields {
+            if let Some((name, value)) = self.input_of(*field, value.as_text())? {
+                input.insert(name.to_owned(), value);
+            }
+        }
+        Ok(input)
+    }
+
+    /// The input's member for one single-valued field. The values were checked before.
+    fn input_of(&self, field: Field, text: Option<&str>) -> Result<Option<(&'static str, Value)>, RemoteError> {
+        Ok(Some(match field {
+            Field::Title => ("title", json!(text)),
+            Field::Body => ("description", json!(text.unwrap_or_default())),
+            Field::Status => ("stateId", json!(text.map(|name| self.state_id(name)).transpose()?)),
+            Field::Assignee => {
+                ("assigneeId", json!(text.map(|name| self.directory.user_id(&self.client, name)).transpose()?))
+            }
+            Field::Priority => {
+                let rank = wire::PRIORITIES.iter().position(|name| Some(*name) == text);
+                ("priority", json!(rank.map_or(0, |rank| rank + 1)))
+            }
+            Field::Estimate => ("estimate", json!(text.and_then(|points| points.parse::<i32>().ok()))),
+            Field::Due => ("dueDate", json!(text)),
+            Field::Labels => return Ok(None),
+        }))
+    }
+
+    fn state_id(&self, name: &str) -> Result<&str, RemoteError> {
+        let team = self.directory.team(&self.client, &self.team)?;
+        let refused =
+            || text::invalid(self.client.remote(), Field::Status, format!("{name:?} is no state of the team"));
+        team.state_id(name).ok_or_else(refused)
+    }
+
+    /// Adds the labels that a patch adds, by id, making those that do not exist; removes what it removes.
+    fn label_input(&self, patch: &Patch, input: &mut Map<String, Value>) -> Result<(), RemoteError> {
+        let (added, removed) = patch.delta(Field::Labels);
+        let team = self.directory.team(&self.client, &self.team)?;
+        if !added.is_empty() {
+            let ids = added.iter().map(|name| self.directory.label_id(&self.client, team, name));
+            input.insert("addedLabelIds".into(), json!(ids.collect::<Result<Vec<_>, _>>()?));
+        }
+        if !removed.is_empty() {
+            let ids = removed.iter().map(|name| self.directory.label_ids(&self.client, team, name));
+            input.insert("removedLabelIds".into(), json!(ids.collect::<Result<Vec<_>, _>>()?.concat()));
+        }
+        Ok(())
+    }
+
+    fn creation(&self, intent: Uuid, fields: &IssueFields) -> Result<Value, RemoteError> {
+        let team = self.directory.team(&self.client, &self.team)?;
+        let mut input = self.input(fields)?;
+        input.retain(|_, value| !value.is_null());
+        if let Some(FieldValue::Set(names)) = fields.get(&Field::Labels) {
+            let ids = names.iter().map(|name| self.directory.label_id(&self.client, team, name));
+            input.insert("labelIds".into(), json!(ids.collect::<Result<Vec<_>, _>>()?));
+        }
+        input.insert("id".into(), json!(intent));
+        input.insert("teamId".into(), json!(team.id));
+        Ok(Value::Object(input))
+    }
+
+    /// Inserts with an id of ours until `look` finds the object: also when an earlier attempt made it.
+    fn insert<T>(
+        &self,
+        document: Document,
+        input: Value,
+        look: impl Fn() -> Result<Option<T>, RemoteError>,
+    ) -> Result<T, RemoteError> {
+        let mut pauses = PHANTOM_PAUSES.into_iter();
+        loop {
+            let inserted = self.client.insert(document, input.clone())?;
+            match (look()?, inserted) {
+                (Some(made), _) => return Ok(made),
+                (None, Inserted::Now) => return Err(self.unsettled("it accepted the object and does not show it")),
+                (None, Inserted::IdTaken) => {
+                    let pause = pauses.next();
+                    std::thread::sleep(pause.ok_or_else(|| self.unsettled("it says the id is taken and has nothing"))?);
+                }
+            }
+        }
+    }
+
+    fn unsettled(&self, reason: &str) -> RemoteError {
+        RemoteError::Ambiguous { remote: self.client.remote().to_owned(), reason: reason.to_owned() }
+    }
+
+    fn look_up_comment(&self, id: Uuid) -> Result<Option<RemoteComment>, RemoteError> {
+        #[derive(Deserialize)]
+        struct Data {
+            comment: wire::Comment,
+        }
+        let comment = self.client.run::<Data>(COMMENT, json!({ "id": id })).map(|data| data.comment.into_remote());
+        absent_is_none(comment)
+    }
+}
+
+impl Provider for Linear {
+    fn capabilities(&self) -> Result<Capabilities, RemoteError> {
+        Ok(capabilities(self.directory.team(&self.client, &self.team)?.states()))
+    }
+
+    fn account(&self) -> Result<String, RemoteError> {
+        #[derive(Deserialize)]
+        struct Data {
+            viewer: Displayed,
+        }
+        Ok(self.client.run::<Data>(VIEWER, json!({}))?.viewer.display_name)
+    }
+
+    fn changed_since(&self, since: Option<&str>, page: Option<&PageToken>) -> Result<Page, RemoteError> {
+        #[derive(Deserialize)]
+        struct Data {
+            issues: Connection<wire::Issue>,
+        }
+        if page.is_none() {
+            self.directory.forget_labels();
+        }
+        let after = page.map(|PageToken(cursor)| cursor);
+        let variables = json!({ "filter": filter(&self.team, since), "first": PAGE, "after": after });
+        let found = self.client.run::<Data>(ISSUES, variables)?.issues;
+        let next = found.next().map(|cursor| PageToken(cursor.to_owned()));
+        let mut comments = self.comments_of(&found.nodes)?;
+        let issues = found.nodes.into_iter().map(|issue| {
+            let labels = self.directory.label_names(&self.client, &issue.label_ids)?;
+            let comments = wire::in_order(comments.remove(&issue.id).unwrap_or_default());
+            Ok(issue.into_remote(labels, comments))
+        });
+        Ok(Page { issues: issues.collect::<Result<_, _>>()?, next })
+    }
+
+    fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError> {
+        let (mut comments, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let Some(mut issue) = self.issue_page(id, after.as_deref())? else { return Ok(None) };
+            let page = issue.comments.take();
+            after = page.as_ref().and_then(|page| page.next()).map(str::to_owned);
+            comments.extend(page.into_iter().flat_map(|page| page.nodes));
+            if after.is_none() {
+                let labels = self.directory.label_names(&self.client, &issue.label_ids)?;
+                return Ok(Some(issue.into_remote(labels, wire::in_order(comments))));
+            }
+        }
+    }
+
+    fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
+        text::check(self.client.remote(), &self.capabilities()?, fields)?;
+        let input = self.creation(intent, fields)?;
+        self.insert(ISSUE_CREATE, input, || self.fetch(&intent.to_string()))
+    }
+
+    fn find_created(
+        &self,
+        intent: Uuid,
+        _fields: &IssueFields,
+        _not_before: Option<&str>,
+    ) -> Result<Option<RemoteIssue>, RemoteError> {
+        self.fetch(&intent.to_string())
+    }
+
+    fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
+        text::check(self.client.remote(), &self.capabilities()?, &patch.fields)?;
+        let mut input = self.input(&patch.fields)?;
+        self.label_input(patch, &mut input)?;
+        if !input.is_empty() {
+            self.client.run::<Value>(ISSUE_UPDATE, json!({ "id": id, "input": input }))?;
+        }
+        self.fetch(id)?.ok_or_else(|| self.missing(id))
+    }
+
+    fn archive(&self, id: &str) -> Result<(), RemoteError> {
+        let issue = self.fetch(id)?.ok_or_else(|| self.missing(id))?;
+        if issue.archived { Ok(()) } else { self.client.run::<Value>(ISSUE_ARCHIVE, json!({ "id": id })).map(drop) }
+    }
+
+    fn comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError> {
+        let whole = IssueFields::from([(Field::Body, FieldValue::text(body))]);
+        text::check(self.client.remote(), &self.capabilities()?, &whole)?;
+        let input = json!({ "id": intent, "issueId": issue, "body": body });
+        self.insert(COMMENT_CREATE, input, || self.look_up_comment(intent))
+    }
+
+    fn find_comment(&self, _issue: &str, intent: Uuid, _body: &str) -> Result<Option<RemoteComment>, RemoteError> {
+        self.look_up_comment(intent)
+    }
+
+    fn budget(&self) -> Option<Budget> {
+        self.client.budget()
+    }
+}
+
+/// What Linear can do in a team with this workflow.
+pub(super) fn capabilities(states: Vec<RemoteState>) -> Capabilities {
+    Capabilities {
+        fields: Field::ALL.into(),
+        states,
+        priorities: wire::PRIORITIES.map(str::to_owned).into(),
+        comments: true,
+        idempotent_create: true,
+        max_title: MAX_TITLE,
+        max_body: MAX_BODY,
+        rewrites_markdown: true,
+    }
+}
+
+/// The team's issues that changed, or that somebody commented on, at or after `since`.
+fn filter(team: &str, since: Option<&str>) -> Value {
+    let team = json!({ "key": { "eq": team } });
+    match since {
+        None => json!({ "team": team }),
+        Some(since) => {
+            let recent = json!({ "updatedAt": { "gte": since } });
+            json!({ "team": team, "or": [recent, { "comments": { "some": recent } }] })
+        }
+    }
+}
+
+fn absent_is_none<T>(found: Result<T, RemoteError>) -> Result<Option<T>, RemoteError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(RemoteError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use apollo_compiler::{ExecutableDocument, Schema, request::coerce_variable_values};
+
+    const DOCUMENTS: [Document; 13] = [
+        VIEWER,
+        ISSUES,
+        COMMENTS,
+        ISSUE,
+        ISSUE_CREATE,
+        ISSUE_UPDATE,
+        ISSUE_ARCHIVE,
+        COMMENT,
+        COMMENT_CREATE,
+        directory::TEAM,
+        directory::LABELS,
+        directory::USERS,
+        directory::LABEL_CREATE,
+    ];
+
+    fn schema() -> apollo_compiler::validation::Valid<Schema> {
+        let sdl = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/remote/linear.schema.graphql"));
+        Schema::parse_and_validate(sdl, "linear.schema.graphql").expect("the excerpt is a schema")
+    }
+
+    #[test]
+    fn every_operation_is_valid_by_linears_schema_and_uses_nothing_deprecated() {
+        let schema = schema();
+        for document in DOCUMENTS {
+            let valid = ExecutableDocument::parse_and_validate(&schema, document.text, "operation.graphql");
+            let valid = valid.unwrap_or_else(|error| panic!("{error}"));
+            for selection in valid.operations.iter().flat_map(|operation| operation.all_fields(&valid)) {
+                let deprecated = selection.definition.directives.get("deprecated");
+                assert!(deprecated.is_none(), "{} is deprecated", selection.name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_operation_that_changes_something_is_sent_as_a_write() {
+        use crate::remote::http::Effect;
+        for document in DOCUMENTS {
+            let is_mutation = document.text.starts_with("mutation ");
+            assert_eq!(document.effect == Effect::Write, is_mutation, "{}", document.text);
+        }
+    }
+
+    #[test]
+    fn the_filter_of_a_listing_is_valid_by_linears_schema() {
+        let schema = schema();
+        let issues = ExecutableDocument::parse_and_validate(&schema, ISSUES.text, "issues.graphql").unwrap();
+        let operation = issues.operations.get(None).unwrap();
+        for since in [None, Some("2026-01-01T00:00:00.000Z")] {
+            let variables = json!({ "filter": filter("ENG", since), "first": PAGE, "after": null });
+            let variables = serde_json::from_value(variables).unwrap();
+            coerce_variable_values(&schema, operation, &variables).unwrap_or_else(|error| panic!("{error:?}"));
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Linear's objects, and how they read in trackfs's terms.
+
+use crate::domain::{
+    issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState},
+    schema::StatusKind,
+};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+/// Priority names, by Linear's number; 0 is none.
+pub(super) const PRIORITIES: [&str; 4] = ["urgent", "high", "medium", "low"];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Connection<T> {
+    pub(super) nodes: Vec<T>,
+    #[serde(default)]
+    pub(super) page_info: PageInfo,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PageInfo {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Issue {
+    pub(super) id: String,
+    identifier: String,
+    url: String,
+    updated_at: String,
+    archived_at: Option<String>,
+    trashed: Option<bool>,
+    title: String,
+    description: Option<String>,
+    priority: f64,
+    estimate: Option<f64>,
+    due_date: Option<String>,
+    pub(super) label_ids: Vec<String>,
+    state: Named,
+    assignee: Option<Displayed>,
+    /// Only where the operation asks for them.
+    pub(super) comments: Option<Connection<Comment>>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Displayed {
+    pub(super) display_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Comment {
+    id: String,
+    created_at: String,
+    updated_at: String,
+    body: String,
+    pub(super) issue_id: Option<String>,
+    user: Option<Displayed>,
+    bot_actor: Option<Bot>,
+    external_user: Option<Displayed>,
+}
+
+#[derive(Deserialize)]
+struct Bot {
+    name: Option<String>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Label {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) is_group: bool,
+    pub(super) archived_at: Option<String>,
+    pub(super) team: Option<Identified>,
+}
+
+#[derive(Clone, Deserialize)]
+pub(super) struct Identified {
+    pub(super) id: String,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct User {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) display_name: String,
+    pub(super) email: String,
+    pub(super) active: bool,
+}
+
+#[derive(Clone, Deserialize)]
+pub(super) struct Team {
+    pub(super) id: String,
+    states: Connection<State>,
+}
+
+#[derive(Clone, Deserialize)]
+pub(super) struct State {
+    pub(super) id: String,
+    pub(super) name: String,
+    r#type: String,
+    position: f64,
+}
+
+impl<T> Connection<T> {
+    /// The cursor of the next page, if there is one.
+    pub(super) fn next(&self) -> Option<&str> {
+        self.page_info.end_cursor.as_deref().filter(|_| self.page_info.has_next_page)
+    }
+}
+
+impl<T: Clone> Clone for Connection<T> {
+    fn clone(&self) -> Self {
+        Self { nodes: self.nodes.clone(), page_info: PageInfo::default() }
+    }
+}
+
+impl Issue {
+    /// `labels` are the names of `label_ids`.
+    pub(super) fn into_remote(self, labels: BTreeSet<String>, comments: Vec<RemoteComment>) -> RemoteIssue {
+        // Whether a comment touches the issue's own time is not documented: take the later of both.
+        let latest = comments.iter().map(|comment| &comment.updated_at).max();
+        let updated_at = latest.filter(|time| **time > self.updated_at).unwrap_or(&self.updated_at).clone();
+        RemoteIssue {
+            archived: self.archived_at.is_some() || self.trashed == Some(true),
+            updated_at,
+            fields: self.fields(labels),
+            id: self.id,
+            key: self.identifier,
+            url: self.url,
+            comments,
+        }
+    }
+
+    fn fields(&self, labels: BTreeSet<String>) -> IssueFields {
+        let priority = (self.priority as usize).checked_sub(1).and_then(|index| PRIORITIES.get(index));
+        let fields = [
+            (Field::Title, FieldValue::text(&self.title)),
+            (Field::Body, FieldValue::text(self.description.as_deref().unwrap_or_default())),
+            (Field::Status, FieldValue::text(&self.state.name)),
+            (Field::Labels, FieldValue::Set(labels)),
+            (Field::Assignee, FieldValue::Text(self.assignee.as_ref().map(|user| user.display_name.clone()))),
+            (Field::Priority, FieldValue::Text(priority.map(|name| (*name).to_owned()))),
+            // `Display` prints a whole number without a fraction.
+            (Field::Estimate, FieldValue::Text(self.estimate.map(|points| points.to_string()))),
+            (Field::Due, FieldValue::Text(self.due_date.clone())),
+        ];
+        fields.into()
+    }
+}
+
+impl Comment {
+    pub(super) fn into_remote(self) -> RemoteComment {
+        let person = self.user.or(self.external_user).map(|user| user.display_name);
+        let author = person.or_else(|| self.bot_actor.and_then(|bot| bot.name));
+        RemoteComment {
+            id: self.id,
+            author: author.unwrap_or_else(|| "Linear".into()),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            body: self.body,
+        }
+    }
+}
+
+/// Comments as [`RemoteIssue::comments`] wants them.
+pub(super) fn in_order(comments: impl IntoIterator<Item = Comment>) -> Vec<RemoteComment> {
+    let mut comments: Vec<_> = comments.into_iter().map(Comment::into_remote).collect();
+    comments.sort_by(|a, b| (&a.created_at, &a.id).cmp(&(&b.created_at, &b.id)));
+    comments.dedup_by(|a, b| a.id == b.id);
+    comments
+}
+
+impl Team {
+    /// The workflow in its own order.
+    pub(super) fn states(&self) -> Vec<RemoteState> {
+        let mut states: Vec<&State> = self.states.nodes.iter().collect();
+        states.sort_by(|a, b| {
+            (a.kind(), a.position).partial_cmp(&(b.kind(), b.position)).expect("positions are numbers")
+        });
+        states.into_iter().map(|state| RemoteState { name: state.name.clone(), kind: state.kind() }).collect()
+    }
+
+    pub(super) fn state_id(&self, name: &str) -> Option<&str> {
+        self.states.nodes.iter().find(|state| state.name == name).map(|state| state.id.as_str())
+    }
+}
+
+impl State {
+    /// Triage is work not taken up yet, and a duplicate is work that will not be done.
+    fn kind(&self) -> StatusKind {
+        match self.r#type.as_str() {
+            "unstarted" => StatusKind::Unstarted,
+            "started" => StatusKind::Started,
+            "completed" => StatusKind::Completed,
+            "canceled" | "duplicate" => StatusKind::Canceled,
+            _ => StatusKind::Backlog,
+        }
+    }
+}

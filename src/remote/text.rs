@@ -1,0 +1,109 @@
+//! Rules about text that every provider shares: limits, names, line ends, and what of a remote's words may be shown.
+
+use super::RemoteError;
+use crate::domain::issue::{Capabilities, Field, FieldValue, IssueFields};
+
+/// Whether two labels or accounts are one to a tracker.
+pub(super) fn same_name(a: &str, b: &str) -> bool {
+    a == b || a.to_lowercase() == b.to_lowercase()
+}
+
+/// Text with LF line ends: web editors store CRLF, which nobody typed.
+pub(super) fn with_lf(text: &str) -> String {
+    text.split('\n').map(|line| line.trim_end_matches('\r')).collect::<Vec<_>>().join("\n")
+}
+
+/// A remote's words made fit for a message: one line, no control characters, at most 300 characters.
+pub(super) fn quotable(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Refuses, before anything is sent, what the remote is known not to take.
+pub(super) fn check(remote: &str, capabilities: &Capabilities, fields: &IssueFields) -> Result<(), RemoteError> {
+    for (field, value) in fields {
+        if let Some(message) = fault(capabilities, *field, value) {
+            return Err(invalid(remote, *field, message));
+        }
+    }
+    Ok(())
+}
+
+/// The remote will not take this value of `field`.
+pub(super) fn invalid(remote: &str, field: Field, message: impl Into<String>) -> RemoteError {
+    RemoteError::Invalid { remote: remote.to_owned(), field: Some(field.name().to_owned()), message: message.into() }
+}
+
+/// A refusal that names no field, of a request about one field only, is about that field.
+pub(super) fn about(field: Field, error: RemoteError) -> RemoteError {
+    match error {
+        RemoteError::Invalid { remote, field: None, message } => invalid(&remote, field, message),
+        other => other,
+    }
+}
+
+/// What is wrong with a value, judged without asking the remote.
+fn fault(capabilities: &Capabilities, field: Field, value: &FieldValue) -> Option<String> {
+    if !capabilities.fields.contains(&field) {
+        return Some("there is no such field there".into());
+    }
+    let text = match (field, value) {
+        (Field::Labels, FieldValue::Set(names)) => return names.contains("").then(|| "a label has no name".into()),
+        (Field::Labels, _) | (_, FieldValue::Set(_)) => return Some("a set and a single value were mixed up".into()),
+        (_, FieldValue::Text(text)) => text.as_deref(),
+    };
+    match (field, text) {
+        (Field::Title, text) if text.is_none_or(|title| title.trim().is_empty()) => Some("it is empty".into()),
+        (Field::Title, Some(title)) => too_long(title, capabilities.max_title),
+        (Field::Body, Some(body)) => too_long(body, capabilities.max_body),
+        (Field::Status, None) => Some("an issue always has one".into()),
+        (Field::Status, Some(name)) => one_of(name, capabilities.states.iter().map(|state| &state.name)),
+        (Field::Priority, Some(name)) => one_of(name, capabilities.priorities.iter()),
+        (Field::Estimate, Some(text)) => text.parse::<i32>().err().map(|_| format!("{text:?} is no whole number")),
+        (Field::Due, Some(text)) => text.parse::<jiff::civil::Date>().err().map(|_| format!("{text:?} is no date")),
+        _ => None,
+    }
+}
+
+fn too_long(text: &str, limit: usize) -> Option<String> {
+    let length = text.chars().count();
+    (length > limit).then(|| format!("it has {length} characters, and {limit} is the limit there"))
+}
+
+fn one_of<'a>(name: &str, mut known: impl Iterator<Item = &'a String> + Clone) -> Option<String> {
+    if known.clone().any(|known| known == name) {
+        return None;
+    }
+    let mut names = known.next().cloned().unwrap_or_default();
+    known.for_each(|known| names = format!("{names}, {known}"));
+    Some(format!("{name:?} is not one of: {names}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_differ_in_more_than_case_to_be_two() {
+        assert!(same_name("Bug", "bUG"));
+        assert!(same_name("ÄRGER", "ärger"));
+        assert!(!same_name("bug", "bugs"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_quoted_text_is_one_short_line(text in any::<String>()) {
+            let quoted = quotable(&text);
+            prop_assert!(quoted.chars().count() <= 300);
+            prop_assert!(!quoted.chars().any(char::is_control));
+        }
+
+        #[test]
+        fn line_ends_are_normal_after_one_pass(text in "[a\r\n]{0,12}") {
+            let once = with_lf(&text);
+            prop_assert!(!once.contains("\r\n"));
+            prop_assert_eq!(with_lf(&once), once);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Where a token comes from, and the wrapper that keeps it out of every log and message.
+//!
+//! A token is read once, when a remote is opened. It is never written anywhere.
+
+use super::RemoteError;
+use crate::workspace::config::{RemoteKind, TokenSource};
+use std::{
+    fmt,
+    io::Read,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+/// How long a command that prints a token may take: long enough for a password manager that asks for a touch.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+/// No token is longer; a command that prints more prints something else.
+const MAX_OUTPUT: u64 = 16 * 1024;
+
+/// A token. It prints as `***`, whatever prints it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Secret(String);
+
+impl Secret {
+    pub(super) fn new(token: impl Into<String>) -> Self {
+        Self(token.into())
+    }
+
+    /// The token itself, for the `Authorization` header and nothing else.
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// `text` without the token in it.
+    pub(super) fn scrub(&self, text: &str) -> String {
+        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "***") }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Finds the token of the remote named `remote`. The error says where it was looked for and what to do.
+pub(super) fn find(remote: &str, kind: RemoteKind, source: &TokenSource) -> Result<Secret, RemoteError> {
+    find_in(kind, source, |name| std::env::var(name).ok()).map_err(|reason| RemoteError::Unauthorized {
+        remote: remote.to_owned(),
+        reason: format!("{reason}, or say where it is with `remotes.{remote}.token` in .trackfs/config.yaml"),
+    })
+}
+
+fn find_in(kind: RemoteKind, source: &TokenSource, env: impl Fn(&str) -> Option<String>) -> Result<Secret, String> {
+    let variable = |name: &str| env(name).and_then(|value| clean(&value));
+    match source {
+        TokenSource::Env(name) => {
+            variable(name).ok_or_else(|| format!("no token was found: the variable {name} is not set; set it"))
+        }
+        TokenSource::Command(command) => run("sh", &["-c", command])
+            .map_err(|reason| format!("no token was found: the token command {reason}; run it by hand to see why")),
+        TokenSource::Default => match kind {
+            RemoteKind::Linear => variable("LINEAR_API_KEY").ok_or_else(|| {
+                "no token was found: LINEAR_API_KEY is not set; make a key under Linear's Settings, Security & access, and set it".into()
+            }),
+            RemoteKind::Github => variable("GITHUB_TOKEN").or_else(|| variable("GH_TOKEN")).map_or_else(gh, Ok),
+            RemoteKind::Simulator => Ok(Secret::new("")),
+        },
+    }
+}
+
+/// Asks GitHub's own command line, where most people are logged in already.
+fn gh() -> Result<Secret, String> {
+    run("gh", &["auth", "token"]).map_err(|reason| {
+        format!(
+            "no token was found: GITHUB_TOKEN and GH_TOKEN are not set and `gh auth token` {reason}; \
+             run `gh auth login`, set GITHUB_TOKEN"
+        )
+    })
+}
+
+fn clean(line: &str) -> Option<Secret> {
+    let token = line.trim();
+    let printable = !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic());
+    printable.then(|| Secret::new(token))
+}
+
+/// Runs a command and takes the first line it prints. The error never quotes its output.
+fn run(program: &str, arguments: &[&str]) -> Result<Secret, String> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| format!("could not be started ({})", error.kind()))?;
+    let output = first_line(&mut child, COMMAND_TIMEOUT);
+    if output.is_none() {
+        // It may have ended in between; then there is nothing to kill, and that is fine.
+        let _ = child.kill();
+    }
+    let status = child.wait().map_err(|error| format!("could not be waited for ({})", error.kind()))?;
+    let line = output.ok_or_else(|| format!("printed no line within {} s", COMMAND_TIMEOUT.as_secs()))?;
+    if !status.success() {
+        return Err(format!("failed ({status})"));
+    }
+    clean(&line).ok_or_else(|| "printed no token on its first line".into())
+}
+
+/// The first line of what the child prints, once it has closed its output; `None` after `timeout`.
+fn first_line(child: &mut Child, timeout: Duration) -> Option<String> {
+    let stdout = child.stdout.take().expect("stdout was asked to be a pipe");
+    let (send, receive) = mpsc::channel();
+    // A thread of its own, because a pipe has no read timeout; it ends when the child does.
+    std::thread::spawn(move || {
+        let mut output = Vec::new();
+        let read = stdout.take(MAX_OUTPUT).read_to_end(&mut output);
+        let text = read.ok().and_then(|_| String::from_utf8(output).ok()).unwrap_or_default();
+        let _ = send.send(text.lines().next().unwrap_or_default().to_owned());
+    });
+    receive.recv_timeout(timeout).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        move |name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    #[test]
+    fn a_secret_never_prints_itself() {
+        let secret = Secret::new("ghp_abc");
+        assert_eq!(format!("{secret} {secret:?}"), "*** ***");
+        assert_eq!(secret.scrub("sent ghp_abc twice: ghp_abc"), "sent *** twice: ***");
+        assert_eq!(Secret::new("").scrub("as it was"), "as it was");
+    }
+
+    #[test]
+    fn the_default_prefers_github_token_to_gh_token() {
+        let env = with(&[("GITHUB_TOKEN", "one"), ("GH_TOKEN", "two")]);
+        assert_eq!(find_in(RemoteKind::Github, &TokenSource::Default, env).unwrap().expose(), "one");
+        let env = with(&[("GITHUB_TOKEN", " "), ("GH_TOKEN", "two\n")]);
+        assert_eq!(find_in(RemoteKind::Github, &TokenSource::Default, env).unwrap().expose(), "two");
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        let error = find_in(RemoteKind::Linear, &TokenSource::Env("MY_KEY".into()), with(&[])).unwrap_err();
+        assert!(error.contains("MY_KEY"), "{error}");
+        let error = find_in(RemoteKind::Linear, &TokenSource::Default, with(&[])).unwrap_err();
+        assert!(error.contains("LINEAR_API_KEY"), "{error}");
+    }
+
+    #[test]
+    fn a_command_gives_its_first_line() {
+        assert_eq!(run("sh", &["-c", "printf 'first\\nsecond\\n'"]).unwrap().expose(), "first");
+    }
+
+    #[test]
+    fn a_failing_command_is_reported_without_its_output() {
+        let error = run("sh", &["-c", "echo hush-hush; exit 3"]).unwrap_err();
+        assert!(error.contains('3') && !error.contains("hush"), "{error}");
+        let error = run("sh", &["-c", "echo not a token"]).unwrap_err();
+        assert!(error.contains("no token") && !error.contains("not a token"), "{error}");
+        let error = run("trackfs-has-no-such-program", &[]).unwrap_err();
+        assert!(error.contains("could not be started"), "{error}");
+    }
+
+    #[test]
+    fn a_command_gets_no_standard_input() {
+        assert!(run("sh", &["-c", "cat"]).is_err(), "an empty stdin gives an empty line at once");
+    }
+
+    #[test]
+    fn a_silent_command_is_given_up() {
+        let mut child =
+            Command::new("sleep").arg("30").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("sleep exists");
+        assert_eq!(first_line(&mut child, Duration::from_millis(50)), None);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}

@@ -1,0 +1,142 @@
+//! What only GitHub does.
+
+use crate::{
+    emulators::start_github,
+    fixture::{self, github_at, response},
+};
+use serde_json::json;
+use trackfs::{
+    domain::issue::{Field, FieldValue, IssueFields, RemoteIssue},
+    remote::{Patch, RemoteError},
+};
+use uuid::Uuid;
+
+fn assigned(remote: &fixture::Fixture, issue: &RemoteIssue, login: Option<&str>) -> Result<RemoteIssue, RemoteError> {
+    let value = FieldValue::Text(login.map(str::to_owned));
+    remote.provider.update(&issue.id, &Patch { fields: [(Field::Assignee, value)].into(), base: issue.fields.clone() })
+}
+
+fn listed(number: u64, more: serde_json::Value) -> serde_json::Value {
+    let mut issue = json!({
+        "number": number, "title": "T", "state": "open", "comments": 0, "html_url": "https://github.com/o/r/issues/1",
+        "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"
+    });
+    issue.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    issue
+}
+
+#[test]
+fn pull_requests_are_not_issues() {
+    let Some(remote) = fixture::github() else { return };
+    remote.answer_next(response("200 OK", "", "{}"));
+    remote.answer_next(response("200 OK", "", "[]"));
+    let listing = json!([listed(1, json!({})), listed(2, json!({ "pull_request": { "url": "x" } }))]);
+    remote.answer_next(response("200 OK", "", &listing.to_string()));
+    let page = remote.provider.changed_since(None, None).unwrap();
+    assert_eq!(page.issues.iter().map(|issue| issue.key.as_str()).collect::<Vec<_>>(), ["1"]);
+    remote.answer_next(response("200 OK", "", &listing[1].to_string()));
+    assert_eq!(remote.provider.fetch("2").unwrap(), None);
+}
+
+#[test]
+fn a_page_on_another_host_is_not_followed() {
+    let Some(remote) = fixture::github() else { return };
+    let link = "link: <https://evil.example/repositories/1/issues?page=2>; rel=\"next\"\r\n";
+    remote.answer_next(response("200 OK", "", "{}"));
+    remote.answer_next(response("200 OK", "", "[]"));
+    remote.answer_next(response("200 OK", link, &json!([listed(1, json!({}))]).to_string()));
+    let error = remote.provider.changed_since(None, None).unwrap_err();
+    assert!(matches!(&error, RemoteError::Server { reason, .. } if reason.contains("another host")), "{error:?}");
+}
+
+#[test]
+fn an_issue_that_moved_to_another_repository_is_absent() {
+    let Some(remote) = fixture::github() else { return };
+    remote.answer_next(response("200 OK", "", &listed(9, json!({})).to_string()));
+    assert_eq!(remote.provider.fetch("1").unwrap(), None);
+}
+
+#[test]
+fn a_repository_that_cannot_be_seen_is_an_error_and_not_an_absence() {
+    let Some(server) = start_github() else { return };
+    let provider = github_at(&server.url, "alice/hidden");
+    assert!(matches!(provider.fetch("1"), Err(RemoteError::NotFound { .. })));
+    assert!(matches!(provider.account(), Err(RemoteError::NotFound { .. })));
+}
+
+#[test]
+fn people_assigned_besides_stay() {
+    let Some(remote) = fixture::github() else { return };
+    let issue = remote.create("Shared");
+    let issue = assigned(&remote, &issue, Some("alice")).unwrap();
+    let (server, path) = remote.github_path(&issue.id);
+    server.post(&format!("{path}/assignees"), "ghp_bob", &json!({ "assignees": ["bob"] }));
+    let issue = assigned(&remote, &issue, None).unwrap();
+    assert_eq!(issue.fields[&Field::Assignee], FieldValue::text("bob"));
+}
+
+#[test]
+fn somebody_who_cannot_be_assigned_is_refused() {
+    let Some(remote) = fixture::github() else { return };
+    let issue = remote.create("For nobody");
+    match assigned(&remote, &issue, Some("nobody-here")) {
+        Err(RemoteError::Invalid { field: Some(field), .. }) => assert_eq!(field, "assignee"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn more_comments_than_a_page_holds_are_all_read() {
+    let Some(remote) = fixture::github() else { return };
+    let issue = remote.create("Much discussed");
+    let bodies: Vec<_> = (0..105).map(|number| number.to_string()).collect();
+    for body in &bodies {
+        remote.provider.comment(&issue.id, Uuid::new_v4(), body).unwrap();
+    }
+    let fetched = remote.provider.fetch(&issue.id).unwrap().unwrap();
+    assert_eq!(
+        fetched.comments.iter().map(|comment| &comment.body).collect::<Vec<_>>(),
+        bodies.iter().collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_create_is_not_mistaken_for_an_older_issue_of_the_same_words() {
+    let Some(remote) = fixture::github() else { return };
+    remote.create("Weekly report");
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    let later = remote.create("Something else");
+    let fields = IssueFields::from([(Field::Title, FieldValue::text("Weekly report"))]);
+    let found = remote.provider.find_created(Uuid::new_v4(), &fields, Some(&later.updated_at)).unwrap();
+    assert_eq!(found, None);
+}
+
+#[test]
+fn the_budget_is_learnt_from_answers() {
+    let Some(remote) = fixture::github() else { return };
+    assert_eq!(remote.provider.budget(), None);
+    remote.create("One");
+    let budget = remote.provider.budget().expect("the emulator counts requests");
+    assert_eq!(budget.limit, 5000);
+    assert!(budget.remaining < 5000 && budget.reset.is_some(), "{budget:?}");
+}
+
+/// The emulator lacks the listing of a repository's comments: these are GitHub's answers.
+#[test]
+fn a_listing_of_everything_reads_comments_in_bulk_and_again_where_they_changed() {
+    let Some(remote) = fixture::github() else { return };
+    let comment = |id: u64, issue: u64| {
+        json!({ "id": id, "issue_url": format!("https://api.github.com/repos/o/r/issues/{issue}"), "body": "b",
+            "user": { "login": "bob" }, "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z" })
+    };
+    let issues =
+        json!([listed(1, json!({ "comments": 1 })), listed(2, json!({ "comments": 2 })), listed(3, json!({}))]);
+    remote.answer_next(response("200 OK", "", "{}"));
+    remote.answer_next(response("200 OK", "", &json!([comment(10, 1), comment(20, 2)]).to_string()));
+    remote.answer_next(response("200 OK", "", &issues.to_string()));
+    remote.answer_next(response("200 OK", "", &json!([comment(20, 2), comment(21, 2)]).to_string()));
+    let page = remote.provider.changed_since(None, None).unwrap();
+    let ids = |index: usize| page.issues[index].comments.iter().map(|comment| comment.id.as_str()).collect::<Vec<_>>();
+    assert_eq!((ids(0), ids(1), ids(2)), (vec!["10"], vec!["20", "21"], vec![]));
+    assert_eq!(remote.requests(), 4);
+}

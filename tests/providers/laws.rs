@@ -1,0 +1,395 @@
+//! What every provider must do.
+
+use crate::fixture::{Fixture, Trouble, titled};
+use std::{collections::BTreeSet, time::Duration};
+use trackfs::{
+    domain::issue::{Field, FieldValue, IssueFields, RemoteIssue},
+    remote::{Patch, RemoteError},
+};
+use uuid::Uuid;
+
+fn set<'a>(names: impl IntoIterator<Item = &'a str>) -> FieldValue {
+    FieldValue::Set(names.into_iter().map(str::to_owned).collect())
+}
+
+fn text(text: &str) -> FieldValue {
+    FieldValue::text(text)
+}
+
+/// A value for every field the provider has, none of them the default. The body reads the same in every Markdown.
+fn all_fields(remote: &Fixture) -> IssueFields {
+    let capabilities = remote.provider.capabilities().unwrap();
+    let all = IssueFields::from([
+        (Field::Title, text("Login fails")),
+        (Field::Body, text("It *does*.\n\n* one\n* two")),
+        (Field::Status, text(&capabilities.states[1].name)),
+        (Field::Labels, set(["auth", "Bug"])),
+        (Field::Assignee, text(remote.people[0])),
+        (Field::Priority, text("high")),
+        (Field::Estimate, text("3")),
+        (Field::Due, text("2026-12-01")),
+    ]);
+    all.into_iter().filter(|(field, _)| capabilities.fields.contains(field)).collect()
+}
+
+fn change(remote: &Fixture, issue: &RemoteIssue, field: Field, value: FieldValue) -> RemoteIssue {
+    let patch = Patch { fields: [(field, value)].into(), base: issue.fields.clone() };
+    remote.provider.update(&issue.id, &patch).unwrap_or_else(|error| panic!("{}: {error}", field.name()))
+}
+
+/// Every page of a listing: the issues without repetition, and the number of pages.
+fn listing(remote: &Fixture, since: Option<&str>) -> (Vec<RemoteIssue>, usize) {
+    let (mut issues, mut seen, mut pages, mut token) = (Vec::new(), BTreeSet::new(), 0, None);
+    loop {
+        let page = remote.provider.changed_since(since, token.as_ref()).unwrap();
+        pages += 1;
+        issues.extend(page.issues.into_iter().filter(|issue| seen.insert(issue.id.clone())));
+        token = page.next;
+        if token.is_none() {
+            return (issues, pages);
+        }
+        assert!(pages < 100, "the listing does not end");
+    }
+}
+
+fn count_titled(remote: &Fixture, title: &str) -> usize {
+    let (issues, _) = listing(remote, None);
+    issues.iter().filter(|issue| issue.fields[&Field::Title] == text(title)).count()
+}
+
+pub fn a_created_issue_has_what_was_sent(remote: &Fixture) {
+    let fields = all_fields(remote);
+    let made = remote.provider.create(Uuid::new_v4(), &fields).unwrap();
+    assert_eq!(made.fields, fields);
+    assert_eq!(remote.fetch(&made.id), made);
+    assert!(!made.key.is_empty() && !made.archived && made.url.starts_with("http"), "{made:?}");
+}
+
+pub fn a_created_issue_has_defaults_for_what_was_not_sent(remote: &Fixture) {
+    let made = remote.create("Bare");
+    let capabilities = remote.provider.capabilities().unwrap();
+    assert_eq!(made.fields.keys().copied().collect::<BTreeSet<_>>(), capabilities.fields);
+    let status = made.fields[&Field::Status].as_text().unwrap();
+    assert!(capabilities.states.iter().any(|state| state.name == status), "{status}");
+    assert_eq!(made.fields[&Field::Body], text(""));
+    assert_eq!(made.fields[&Field::Labels], set([]));
+    assert_eq!(made.fields[&Field::Assignee], FieldValue::Text(None));
+}
+
+pub fn an_issue_can_be_created_closed(remote: &Fixture) {
+    let fields = IssueFields::from([(Field::Title, text("Done already")), (Field::Status, text(remote.done))]);
+    let made = remote.provider.create(Uuid::new_v4(), &fields).unwrap();
+    assert_eq!(remote.fetch(&made.id).fields[&Field::Status], text(remote.done));
+    assert_eq!(made.fields[&Field::Status], text(remote.done));
+}
+
+pub fn each_field_changes_alone(remote: &Fixture) {
+    let mut issue = remote.create("Before");
+    for (field, value) in all_fields(remote) {
+        let mut expected = issue.fields.clone();
+        expected.insert(field, value.clone());
+        issue = change(remote, &issue, field, value);
+        assert_eq!(issue.fields, expected, "after changing {}", field.name());
+        assert_eq!(remote.fetch(&issue.id).fields, expected);
+    }
+}
+
+pub fn each_field_that_may_be_empty_can_be_cleared(remote: &Fixture) {
+    let mut issue = remote.provider.create(Uuid::new_v4(), &all_fields(remote)).unwrap();
+    for field in remote.provider.capabilities().unwrap().fields {
+        let (sent, kept) = match field {
+            Field::Title | Field::Status => continue,
+            Field::Labels => (set([]), set([])),
+            Field::Body => (FieldValue::Text(None), text("")),
+            _ => (FieldValue::Text(None), FieldValue::Text(None)),
+        };
+        issue = change(remote, &issue, field, sent);
+        assert_eq!(issue.fields[&field], kept, "{}", field.name());
+    }
+}
+
+pub fn every_state_can_be_reached_and_left(remote: &Fixture) {
+    let mut issue = remote.create("Through the workflow");
+    let states = remote.provider.capabilities().unwrap().states;
+    let names = states.iter().map(|state| state.name.as_str()).filter(|name| !remote.without_states.contains(name));
+    let names: Vec<_> = names.collect();
+    for name in names.iter().chain(names.iter().rev()) {
+        issue = change(remote, &issue, Field::Status, text(name));
+        assert_eq!(issue.fields[&Field::Status], text(name));
+    }
+}
+
+pub fn an_unknown_state_is_refused(remote: &Fixture) {
+    let issue = remote.create("Nowhere");
+    let patch = Patch { fields: [(Field::Status, text("Limbo"))].into(), base: issue.fields.clone() };
+    match remote.provider.update(&issue.id, &patch) {
+        Err(RemoteError::Invalid { field: Some(field), message, .. }) => {
+            assert_eq!(field, "status");
+            assert!(message.contains("Limbo"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(remote.fetch(&issue.id), issue);
+}
+
+pub fn a_new_label_is_made_and_a_known_one_reused(remote: &Fixture) {
+    let first = remote.create("First");
+    let first = change(remote, &first, Field::Labels, set(["needs care"]));
+    assert_eq!(first.fields[&Field::Labels], set(["needs care"]));
+    let second = remote.create("Second");
+    let second = change(remote, &second, Field::Labels, set(["needs care", "a/b & c"]));
+    assert_eq!(second.fields[&Field::Labels], set(["a/b & c", "needs care"]));
+    let second = change(remote, &second, Field::Labels, set(["needs care"]));
+    assert_eq!(second.fields[&Field::Labels], set(["needs care"]));
+}
+
+pub fn labels_change_by_members_and_keep_what_others_added(remote: &Fixture) {
+    let issue = remote.create("Shared");
+    let issue = change(remote, &issue, Field::Labels, set(["Bug", "old"]));
+    remote.somebody_edits(&issue, "Shared", "Feature");
+    let issue = change(remote, &issue, Field::Labels, set(["Bug", "new"]));
+    assert_eq!(issue.fields[&Field::Labels], set(["Bug", "Feature", "new"]));
+    // A label that somebody else has taken off in the meantime is no reason to fail.
+    let stale = RemoteIssue { fields: [(Field::Labels, set(["Bug", "Feature", "new", "old"]))].into(), ..issue };
+    let issue = change(remote, &stale, Field::Labels, set(["Bug", "Feature", "new"]));
+    assert_eq!(issue.fields[&Field::Labels], set(["Bug", "Feature", "new"]));
+}
+
+pub fn comments_come_with_their_issue_in_order(remote: &Fixture) {
+    let issue = remote.create("Discussed");
+    let bodies = ["first", "second", "third"];
+    let made: Vec<_> = bodies.map(|body| remote.provider.comment(&issue.id, Uuid::new_v4(), body).unwrap()).into();
+    let fetched = remote.fetch(&issue.id);
+    assert_eq!(fetched.comments, made);
+    assert_eq!(made.iter().map(|comment| comment.body.as_str()).collect::<Vec<_>>(), bodies);
+    assert_eq!(made[0].author, remote.provider.account().unwrap());
+    assert!(fetched.updated_at >= made[2].updated_at, "a comment is news of its issue");
+}
+
+pub fn a_listing_has_what_changed_at_or_after_its_time(remote: &Fixture) {
+    let old = remote.create("Old");
+    let pause = remote.create("Pause");
+    let issue = remote.create("Recent");
+    let (issues, _) = listing(remote, Some(&issue.updated_at));
+    assert!(issues.contains(&issue), "the time itself is included");
+    let expected = pause.updated_at >= issue.updated_at;
+    assert_eq!(issues.contains(&pause), expected);
+    let edited = change(remote, &old, Field::Title, text("Old, edited"));
+    let (issues, _) = listing(remote, Some(&issue.updated_at));
+    assert!(issues.contains(&edited), "an edit makes an old issue recent");
+}
+
+pub fn a_listing_of_many_pages_misses_nothing(remote: &Fixture) {
+    let first = remote.create("0");
+    let made: BTreeSet<String> = (1..remote.three_pages).map(|number| remote.create(&number.to_string()).id).collect();
+    let (issues, pages) = listing(remote, Some(&first.updated_at));
+    assert!(pages >= 3, "{pages} pages");
+    let listed: BTreeSet<String> = issues.into_iter().map(|issue| issue.id).collect();
+    assert!(listed.contains(&first.id));
+    assert_eq!(made.difference(&listed).count(), 0);
+}
+
+pub fn a_listing_misses_nothing_that_is_pushed_about_while_it_runs(remote: &Fixture) {
+    let first = remote.create("0");
+    let made: Vec<_> = (1..remote.three_pages).map(|number| remote.create(&number.to_string())).collect();
+    let since = Some(first.updated_at.as_str());
+    let mut page = remote.provider.changed_since(since, None).unwrap();
+    let mut listed: BTreeSet<String> = page.issues.iter().map(|issue| issue.id.clone()).collect();
+    let (moved, kept): (Vec<_>, Vec<_>) = made.iter().partition(|issue| listed.contains(&issue.id));
+    assert!(!kept.is_empty(), "all of it fits on one page");
+    // An edit moves an issue to the other end of the listing, and what stood behind it takes its place.
+    remote.somebody_edits(moved[0], "moved", "Bug");
+    remote.somebody_edits(moved[1], "moved", "Bug");
+    while let Some(token) = page.next.take() {
+        page = remote.provider.changed_since(since, Some(&token)).unwrap();
+        listed.extend(page.issues.iter().map(|issue| issue.id.clone()));
+    }
+    assert_eq!(kept.iter().filter(|issue| !listed.contains(&issue.id)).count(), 0);
+}
+
+pub fn a_listing_carries_the_comments(remote: &Fixture) {
+    let issue = remote.create("Discussed");
+    let quiet = remote.create("Quiet");
+    let comment = remote.provider.comment(&issue.id, Uuid::new_v4(), "why?").unwrap();
+    let (issues, _) = listing(remote, Some(&issue.updated_at));
+    let of = |id: &str| &issues.iter().find(|issue| issue.id == id).expect("both were made since").comments;
+    assert_eq!(of(&issue.id).as_slice(), std::slice::from_ref(&comment));
+    assert!(of(&quiet.id).is_empty());
+    // A comment makes its issue recent even where it does not touch the issue's own time.
+    let (issues, _) = listing(remote, Some(&comment.updated_at));
+    assert!(issues.iter().any(|listed| listed.id == issue.id));
+}
+
+pub fn archiving_twice_is_no_error(remote: &Fixture) {
+    let issue = remote.create("Over");
+    remote.provider.archive(&issue.id).unwrap();
+    let archived = remote.fetch(&issue.id);
+    let closed = archived.fields[&Field::Status] == text("closed:not_planned");
+    assert!(archived.archived || closed, "{archived:?}");
+    assert_eq!(archived.fields[&Field::Title], issue.fields[&Field::Title]);
+    remote.provider.archive(&issue.id).unwrap();
+    assert_eq!(remote.fetch(&issue.id), archived, "the second time changes nothing");
+    let (issues, _) = listing(remote, Some(&issue.updated_at));
+    assert!(issues.contains(&archived), "what is archived is still listed");
+}
+
+pub fn an_unknown_id_is_absent(remote: &Fixture) {
+    for id in ["999999", "00000000-0000-4000-8000-0000000000ff"] {
+        assert_eq!(remote.provider.fetch(id).unwrap(), None);
+        let is_missing = |error: RemoteError| matches!(error, RemoteError::NotFound { .. });
+        let patch = Patch { fields: titled("x"), ..Patch::default() };
+        assert!(is_missing(remote.provider.update(id, &patch).unwrap_err()));
+        assert!(is_missing(remote.provider.archive(id).unwrap_err()));
+        assert!(is_missing(remote.provider.comment(id, Uuid::new_v4(), "x").unwrap_err()));
+    }
+}
+
+/// The error names the field, and nothing went over the wire.
+fn is_refused_locally(remote: &Fixture, fields: &IssueFields, field: &str) {
+    let issue = remote.create("Fine");
+    let before = remote.requests();
+    let created = remote.provider.create(Uuid::new_v4(), fields).unwrap_err();
+    let patch = Patch { fields: fields.clone(), base: issue.fields };
+    let updated = remote.provider.update(&issue.id, &patch).unwrap_err();
+    for error in [created, updated] {
+        let RemoteError::Invalid { field: Some(named), .. } = &error else { panic!("{error:?}") };
+        assert_eq!(named, field);
+        assert!(!error.is_passing());
+    }
+    assert_eq!(remote.requests(), before);
+}
+
+pub fn an_over_long_title_is_refused_before_sending(remote: &Fixture) {
+    let limit = remote.provider.capabilities().unwrap().max_title;
+    is_refused_locally(remote, &titled(&"ü".repeat(limit + 1)), "title");
+    let longest = "ü".repeat(limit);
+    assert_eq!(remote.create(&longest).fields[&Field::Title], text(&longest));
+}
+
+pub fn an_over_long_body_is_refused_before_sending(remote: &Fixture) {
+    let limit = remote.provider.capabilities().unwrap().max_body;
+    let mut fields = titled("Long");
+    fields.insert(Field::Body, text(&"x".repeat(limit + 1)));
+    is_refused_locally(remote, &fields, "body");
+}
+
+pub fn an_empty_title_is_refused_before_sending(remote: &Fixture) {
+    is_refused_locally(remote, &titled(" \n"), "title");
+}
+
+pub fn a_lost_answer_is_ambiguous_and_what_was_made_is_found(remote: &Fixture) {
+    let before = remote.create("Before");
+    let (intent, mut fields) = (Uuid::new_v4(), titled("Lost and found"));
+    fields.insert(Field::Body, text("the same body"));
+    remote.trouble(Trouble::LostAnswer);
+    let error = remote.provider.create(intent, &fields).unwrap_err();
+    assert!(matches!(error, RemoteError::Ambiguous { .. }), "{error:?}");
+    let found = remote.provider.find_created(intent, &fields, Some(&before.updated_at)).unwrap();
+    let found = found.expect("it was made");
+    assert_eq!(found.fields[&Field::Title], text("Lost and found"));
+    assert_eq!(remote.fetch(&found.id), found);
+    assert_eq!(count_titled(remote, "Lost and found"), 1);
+}
+
+pub fn a_lost_request_is_ambiguous_and_nothing_is_found(remote: &Fixture) {
+    let intent = Uuid::new_v4();
+    let other = titled("Never arrived, says somebody else");
+    remote.provider.create(Uuid::new_v4(), &other).unwrap();
+    remote.trouble(Trouble::LostRequest);
+    let fields = titled("Never arrived");
+    let error = remote.provider.create(intent, &fields).unwrap_err();
+    assert!(matches!(error, RemoteError::Ambiguous { .. }), "{error:?}");
+    assert_eq!(remote.provider.find_created(intent, &fields, None).unwrap(), None);
+}
+
+pub fn a_repeated_intent_makes_one_issue_where_creates_are_idempotent(remote: &Fixture) {
+    let (intent, fields) = (Uuid::new_v4(), titled("Once or twice"));
+    let first = remote.provider.create(intent, &fields).unwrap();
+    let second = remote.provider.create(intent, &fields).unwrap();
+    let idempotent = remote.provider.capabilities().unwrap().idempotent_create;
+    assert_eq!(first == second, idempotent);
+    assert_eq!(count_titled(remote, "Once or twice"), if idempotent { 1 } else { 2 });
+}
+
+pub fn a_lost_comment_is_found(remote: &Fixture) {
+    let issue = remote.create("Discussed");
+    let intent = Uuid::new_v4();
+    assert_eq!(remote.provider.find_comment(&issue.id, intent, "said").unwrap(), None);
+    remote.trouble(Trouble::LostAnswer);
+    let error = remote.provider.comment(&issue.id, intent, "said").unwrap_err();
+    assert!(matches!(error, RemoteError::Ambiguous { .. }), "{error:?}");
+    let found = remote.provider.find_comment(&issue.id, intent, "said").unwrap().expect("it was made");
+    assert_eq!(remote.fetch(&issue.id).comments, [found]);
+}
+
+pub fn a_refused_token_is_unauthorized(remote: &Fixture) {
+    remote.trouble(Trouble::BadToken);
+    let error = remote.provider.changed_since(None, None).unwrap_err();
+    assert!(matches!(error, RemoteError::Unauthorized { .. }), "{error:?}");
+    assert!(!error.is_passing());
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains("ghp_alice") && !shown.contains("lin_api_admin"), "{shown}");
+}
+
+pub fn no_connection_is_offline(remote: &Fixture) {
+    let error = remote.unplugged().unwrap_err();
+    assert!(matches!(error, RemoteError::Offline { .. }), "{error:?}");
+    assert!(error.is_passing());
+}
+
+pub fn a_rate_limit_says_how_long_to_wait(remote: &Fixture) {
+    let issue = remote.create("Patient");
+    remote.trouble(Trouble::RateLimit);
+    let error = remote.provider.fetch(&issue.id).unwrap_err();
+    assert!(matches!(error, RemoteError::RateLimited { wait, .. } if wait == Duration::from_secs(7)), "{error:?}");
+    assert_eq!(remote.fetch(&issue.id), issue);
+}
+
+pub fn a_failing_server_is_passing(remote: &Fixture) {
+    remote.trouble(Trouble::Broken);
+    let error = remote.provider.changed_since(None, None).unwrap_err();
+    assert!(matches!(error, RemoteError::Server { .. }) && error.is_passing(), "{error:?}");
+}
+
+pub fn text_of_any_script_survives(remote: &Fixture) {
+    let mut fields = titled("Ünïcödé 日本語 🦀 \u{202e}rtl");
+    fields.insert(Field::Body, text("e\u{301} vs é\n\n`code` <b>&amp;</b> \\ \" ' %00 \u{1F469}\u{200D}\u{1F680}"));
+    let made = remote.provider.create(Uuid::new_v4(), &fields).unwrap();
+    for (field, value) in &fields {
+        assert_eq!(made.fields[field], *value);
+    }
+    let comment = remote.provider.comment(&made.id, Uuid::new_v4(), "schön 🦀").unwrap();
+    assert_eq!(comment.body, "schön 🦀");
+}
+
+pub fn line_ends_come_back_as_lf(remote: &Fixture) {
+    let mut fields = titled("Lines");
+    fields.insert(Field::Body, text("one\r\ntwo\r\n\r\nthree"));
+    let made = remote.provider.create(Uuid::new_v4(), &fields).unwrap();
+    assert_eq!(made.fields[&Field::Body], text("one\ntwo\n\nthree"));
+    let comment = remote.provider.comment(&made.id, Uuid::new_v4(), "a\r\nb").unwrap();
+    assert_eq!(comment.body, "a\nb");
+    assert_eq!(remote.fetch(&made.id).comments, [comment]);
+}
+
+pub fn an_edit_by_somebody_else_is_seen(remote: &Fixture) {
+    let issue = remote.create("Mine");
+    // The label must exist before somebody else can use it.
+    let issue = change(remote, &issue, Field::Labels, set(["Bug"]));
+    remote.somebody_edits(&issue, "Theirs", "Bug");
+    let now = remote.fetch(&issue.id);
+    assert_eq!(now.fields[&Field::Title], text("Theirs"));
+    assert!(now.updated_at >= issue.updated_at);
+    let (issues, _) = listing(remote, Some(&issue.updated_at));
+    assert!(issues.contains(&now));
+}
+
+pub fn an_update_touches_no_other_field(remote: &Fixture) {
+    let issue = remote.create("Mine");
+    remote.somebody_edits(&issue, "Theirs", "Feature");
+    // The base is what was known before: it says nothing about what may be written.
+    let now = change(remote, &issue, Field::Body, text("my text"));
+    assert_eq!(now.fields[&Field::Title], text("Theirs"));
+    assert_eq!(now.fields[&Field::Labels], set(["Feature"]));
+    assert_eq!(now.fields[&Field::Body], text("my text"));
+}
