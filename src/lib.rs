@@ -9,4 +9,5 @@
 pub mod domain;
 pub mod git;
 pub mod remote;
+pub mod sync;
 pub mod workspace;

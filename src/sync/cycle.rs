@@ -1,0 +1,269 @@
+//! One cycle: what was read at its start, and what it has to leave behind at its end.
+
+use super::{
+    Action, Conflict, Done, Report, Row, SyncError, Syncer, Trouble,
+    memory::{Memory, fingerprint},
+    outbox::Outbox,
+    tickets::Tickets,
+};
+use crate::{
+    domain::{
+        Timestamp, Value,
+        event::Change,
+        issue::{Capabilities, Field, FieldValue, RemoteIssue},
+        mapping::Mapping,
+        op::Actor,
+        path::WsPath,
+        plan::{self, Local, Plan},
+        schema::Schema,
+        snapshot::ContentHash,
+    },
+    git::Tracking,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// What is known only while the process lives; losing it costs time, nothing else.
+#[derive(Default)]
+pub(super) struct Volatile {
+    /// Fingerprint of the files of each object that had nothing to send, by id.
+    pub in_step: BTreeMap<String, ContentHash>,
+    /// Entries that failed are not tried before.
+    pub not_before: BTreeMap<(WsPath, Action), Timestamp>,
+    /// Linked keys that a full listing did not explain.
+    pub unknown_keys: BTreeSet<String>,
+    /// What the remote can do, once it was heard: so that an offline cycle still knows what waits to be sent.
+    pub capabilities: Option<Capabilities>,
+    /// The schema that `in_step` was found under.
+    pub schema: Option<Arc<Schema>>,
+}
+
+pub(super) struct Cycle<'a> {
+    pub sync: &'a Syncer,
+    pub volatile: &'a mut Volatile,
+    /// A person waits for it: nothing is put off because it failed lately.
+    pub asked: bool,
+    pub capabilities: Capabilities,
+    pub mapping: Mapping,
+    pub tracking: Tracking,
+    pub memory: Memory,
+    pub tickets: Tickets,
+    pub outbox: Outbox,
+    pub report: Report,
+    /// The memory as it is stored.
+    stored: Memory,
+    /// Issues whose new base is not in git yet, and the events that tell of them.
+    batch: Vec<RemoteIssue>,
+    events: Vec<Change>,
+}
+
+impl<'a> Cycle<'a> {
+    pub fn begin(sync: &'a Syncer, volatile: &'a mut Volatile, asked: bool) -> Result<Self, SyncError> {
+        let parts = &sync.parts;
+        let capabilities = match volatile.capabilities.take() {
+            Some(known) => known,
+            None => parts.provider.capabilities()?,
+        };
+        volatile.capabilities = Some(capabilities.clone());
+        let schema = parts.settler.schema();
+        if volatile.schema.as_ref() != Some(&schema) {
+            volatile.in_step.clear();
+        }
+        let mapping = Mapping::new(&schema, &capabilities, &parts.config.statuses);
+        volatile.schema = Some(schema);
+        let memory = Memory::load(&parts.store, &parts.name)?;
+        let mut cycle = Self {
+            sync,
+            volatile,
+            asked,
+            capabilities,
+            mapping,
+            tracking: parts.repo.tracking(&parts.name)?,
+            stored: memory.clone(),
+            memory,
+            tickets: Tickets::load(&parts.store, &parts.name)?,
+            outbox: Outbox::load(&parts.store, &parts.name)?,
+            report: Report::default(),
+            batch: Vec::new(),
+            events: Vec::new(),
+        };
+        cycle.follow_moves();
+        Ok(cycle)
+    }
+
+    /// Links travel with the files: remembers where each object's ticket is now, and forgets those that are put away, so
+    /// that a new file in the old place is a new ticket.
+    fn follow_moves(&mut self) {
+        let name = self.name();
+        for issue in self.tracking.issues.values() {
+            match self.tickets.linked_to(&issue.key, self.memory.paths.get(&issue.id)) {
+                Some(path) => drop(self.memory.paths.insert(issue.id.clone(), path.clone())),
+                None if issue.archived => drop(self.memory.paths.remove(&issue.id)),
+                None => {}
+            }
+        }
+        let tickets = &self.tickets;
+        self.memory.conflicts.retain(|conflict| tickets.has_key(&conflict.path, name));
+    }
+
+    /// Leaves everything durable, unless the cycle was cut off as a crash would.
+    pub fn end(mut self, outcome: Result<(), SyncError>) -> Result<Report, SyncError> {
+        if let Err(SyncError::CutOff(step)) = outcome {
+            return Err(SyncError::CutOff(step));
+        }
+        let flushed = self.flush();
+        outcome.and(flushed)?;
+        self.report.conflicts = self.memory.conflicts.clone();
+        Ok(self.report)
+    }
+
+    pub fn name(&self) -> &'a str {
+        &self.sync.parts.name
+    }
+
+    pub fn actor(&self) -> Actor {
+        Actor::named(self.name())
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.sync.parts.clock.now()
+    }
+
+    /// A point after which a crash is tested.
+    pub fn step(&self, name: &str) -> Result<(), SyncError> {
+        match &self.sync.fault {
+            Some(fault) if fault(name) => Err(SyncError::CutOff(name.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes this the base of the object, in git with the next [`Cycle::flush`].
+    pub fn track(&mut self, issue: RemoteIssue) {
+        self.volatile.in_step.remove(&issue.id);
+        if self.tracking.issues.get(&issue.id) != Some(&issue) {
+            self.batch.retain(|other| other.id != issue.id);
+            self.batch.push(issue.clone());
+            self.tracking.issues.insert(issue.id.clone(), issue);
+        }
+    }
+
+    /// Writes tracked issues to git, then the memory, then the events that tell of them.
+    pub fn flush(&mut self) -> Result<(), SyncError> {
+        let parts = &self.sync.parts;
+        if !self.batch.is_empty() {
+            let message = tracked(&self.batch);
+            parts.repo.track(&parts.name, &self.batch, None, &message)?;
+            self.batch.clear();
+        }
+        self.remember()?;
+        if !self.events.is_empty() {
+            parts.settler.emit(&self.actor(), std::mem::take(&mut self.events))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets whatever this cycle would have left behind.
+    pub fn discard(&mut self) {
+        self.memory = self.stored.clone();
+        self.batch.clear();
+        self.events.clear();
+    }
+
+    /// Stores the memory if it changed.
+    pub fn remember(&mut self) -> Result<(), SyncError> {
+        if self.memory != self.stored {
+            self.memory.save(&self.sync.parts.store, self.name())?;
+            self.stored = self.memory.clone();
+        }
+        Ok(())
+    }
+
+    pub fn plan(&self, base: Option<&RemoteIssue>, local: Option<&Local>, remote: Option<&RemoteIssue>) -> Plan {
+        plan::plan(base, local, remote, &self.capabilities, self.sync.parts.merge_text)
+    }
+
+    /// The remote's latest word on an object, as far as it was heard.
+    pub fn latest(&self, base: &RemoteIssue) -> RemoteIssue {
+        self.memory.unapplied.get(&base.id).unwrap_or(base).clone()
+    }
+
+    pub fn pulled(&mut self, path: &WsPath, key: &str, what: Vec<String>) {
+        let (remote, path, key) = (self.name().to_owned(), path.clone(), key.to_owned());
+        self.report.pulled.push(Done { path: path.clone(), key: key.clone(), what: what.clone() });
+        self.events.push(Change::Pulled { remote, path, key, what });
+    }
+
+    pub fn pushed(&mut self, path: &WsPath, key: &str, what: Vec<String>) {
+        let (remote, path, key) = (self.name().to_owned(), path.clone(), key.to_owned());
+        self.report.pushed.push(Done { path: path.clone(), key: key.clone(), what: what.clone() });
+        self.events.push(Change::Pushed { remote, path, key, what });
+    }
+
+    /// Keeps the remote's word until the file can take it.
+    pub fn put_off(&mut self, remote: RemoteIssue, path: Option<WsPath>, reason: impl ToString) {
+        self.memory.unapplied.insert(remote.id.clone(), remote);
+        self.report.deferred.push(Trouble { path, reason: reason.to_string() });
+    }
+
+    /// Replaces what is known of a ticket's conflicts; tells of those that are new.
+    pub fn note_conflicts(&mut self, path: &WsPath, key: &str, plan: &Plan) {
+        let remote = self.name().to_owned();
+        let found: Vec<Conflict> = conflicts(&remote, path, key, plan);
+        for conflict in found.iter().filter(|conflict| !self.memory.conflicts.contains(conflict)) {
+            self.events.push(Change::Conflict {
+                remote: remote.clone(),
+                path: path.clone(),
+                field: conflict.field.clone(),
+                local: value(&conflict.local),
+                theirs: value(&conflict.theirs),
+            });
+        }
+        self.memory.conflicts.retain(|known| known.key != key && known.path != *path);
+        self.memory.conflicts.extend(found);
+    }
+
+    /// A field's local value, unless it is the one that the remote holds in a form of its own.
+    pub fn as_rendered(&self, id: &str, base: Option<&RemoteIssue>, mut local: Local) -> Local {
+        let (Some(rendered), Some(base)) = (self.memory.rendered.get(id), base) else { return local };
+        for (field, hash) in rendered {
+            let unchanged = local.fields.get(field).is_some_and(|value| fingerprint(value) == *hash);
+            if let Some(agreed) = base.fields.get(field).filter(|_| unchanged) {
+                local.fields.insert(*field, agreed.clone());
+            }
+        }
+        local
+    }
+
+    pub fn row(&self, action: Action, path: &WsPath, key: Option<&str>, what: Vec<String>) -> Row {
+        Row { remote: self.name().to_owned(), path: path.clone(), key: key.map(str::to_owned), action, what }
+    }
+}
+
+pub(super) fn names<'v>(fields: impl Iterator<Item = (Field, &'v FieldValue)>) -> Vec<String> {
+    fields.map(|(field, _)| field.name().to_owned()).collect()
+}
+
+fn conflicts(remote: &str, path: &WsPath, key: &str, plan: &Plan) -> Vec<Conflict> {
+    let conflict = |(field, local, theirs): (Field, &FieldValue, &FieldValue)| Conflict {
+        remote: remote.to_owned(),
+        path: path.clone(),
+        key: key.to_owned(),
+        field: field.name().to_owned(),
+        local: local.clone(),
+        theirs: theirs.clone(),
+    };
+    plan.conflicts().map(conflict).collect()
+}
+
+fn value(field: &FieldValue) -> Value {
+    serde_json::to_value(field).expect("a field value is text or a list of texts")
+}
+
+fn tracked(batch: &[RemoteIssue]) -> String {
+    match batch {
+        [only] => format!("track {}", only.key),
+        many => format!("track {} issues", many.len()),
+    }
+}

@@ -1,0 +1,80 @@
+//! What the engine remembers about one remote besides its tracking ref.
+//!
+//! Nothing here decides what was agreed: that is in git. Losing it costs a full listing, a conflict told once more, and a
+//! default file name; only [`Memory::sent`] guards something (a create whose answer never came), and it is stored, durably,
+//! before the request that it describes.
+
+use crate::{
+    domain::{
+        Timestamp,
+        issue::{Field, FieldValue, IssueFields, RemoteIssue},
+        path::WsPath,
+        snapshot::ContentHash,
+    },
+    workspace::store::{Store, StoreError},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// The latest word on objects, by id, that is not wholly in the files: in conflict, or the file could not be written.
+    pub unapplied: BTreeMap<String, RemoteIssue>,
+    /// The ticket of each object, by id: tells a removed file from one that never was.
+    pub paths: BTreeMap<String, WsPath>,
+    /// Creates and comments whose link is not in the file yet, by intent.
+    pub sent: BTreeMap<Uuid, Sent>,
+    /// Values, by id, that the remote holds in a form of its own: this local value is what its present value answers.
+    pub rendered: BTreeMap<String, BTreeMap<Field, ContentHash>>,
+    /// What the remote will not take, by path: not sent again while the ticket says the same.
+    pub refused: BTreeMap<WsPath, ContentHash>,
+    pub conflicts: Vec<Conflict>,
+    /// When everything was last listed.
+    pub listed: Option<Timestamp>,
+}
+
+/// A create, or a comment, as it was sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sent {
+    pub fields: IssueFields,
+    /// The remote's time before the request, if one was known.
+    pub not_before: Option<String>,
+    /// The object's id, once the remote has answered; of a comment, the id of its issue.
+    pub id: Option<String>,
+}
+
+/// A field that both sides changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conflict {
+    pub remote: String,
+    pub path: WsPath,
+    pub key: String,
+    /// `title`, `body`, …, or `comment`.
+    pub field: String,
+    pub local: FieldValue,
+    pub theirs: FieldValue,
+}
+
+impl Memory {
+    pub fn load(store: &Store, remote: &str) -> Result<Self, StoreError> {
+        match store.meta(&key(remote))? {
+            Some(json) => Ok(serde_json::from_str(&json)?),
+            None => Ok(Self::default()),
+        }
+    }
+
+    pub fn save(&self, store: &Store, remote: &str) -> Result<(), StoreError> {
+        store.set_meta(&key(remote), &serde_json::to_string(self)?)
+    }
+}
+
+fn key(remote: &str) -> String {
+    format!("sync.{remote}")
+}
+
+/// Tells whether a ticket still says what it said.
+pub fn fingerprint<T: Serialize>(value: &T) -> ContentHash {
+    ContentHash::of(&serde_json::to_vec(value).expect("fields have string keys"))
+}

@@ -1,0 +1,320 @@
+//! Pushing: what settled tickets say and the remote does not.
+//!
+//! What is to be sent follows from comparing states. Each write looks at the remote first, is in the outbox before its
+//! request and until its answer is in git and in the file, and is one field-wise patch of what really changed.
+
+use super::{
+    Action, Options, Row, SyncError, Trouble, backoff,
+    cycle::{Cycle, names},
+    later,
+    names::issue_paths,
+    seed,
+    tickets::{Absence, Found, Ticket},
+};
+use crate::{
+    domain::{
+        issue::{Field, RemoteIssue},
+        layout::Kind,
+        merge,
+        path::WsPath,
+        plan::{self, CommentStep, Presence},
+        problem::Severity,
+        snapshot::ContentHash,
+    },
+    remote::RemoteError,
+    workspace::store::{OutboxEntry, OutboxState},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// How long a create without an answer is left alone where only a listing can tell what became of it.
+const LISTING_LAG: Duration = Duration::from_secs(120);
+
+/// One write, and the object that it is for; a create has none yet.
+pub(super) struct Job {
+    pub id: Option<String>,
+    pub row: Row,
+}
+
+impl Cycle<'_> {
+    pub fn push(&mut self, options: Options) -> Result<(), SyncError> {
+        self.recover_creates()?;
+        self.recover_comments()?;
+        self.link_pending()?;
+        let jobs = self.jobs()?;
+        let rows: Vec<Row> = jobs.iter().map(|job| job.row.clone()).collect();
+        self.outbox.keep_only(&rows)?;
+        let outbox = &self.outbox;
+        self.memory.sent.retain(|intent, _| outbox.has_intent(*intent));
+        let limits = Limits::of(&rows, self, options);
+        let mut due = Vec::new();
+        for job in jobs {
+            if let Some(entry) = self.schedule(&job, &limits, options)? {
+                due.push((job, entry));
+            }
+        }
+        due.into_iter().try_for_each(|(job, entry)| self.send(&job, &entry))?;
+        self.flush()
+    }
+
+    /// What a push would send.
+    pub fn rows(&mut self) -> Result<Vec<Row>, SyncError> {
+        Ok(self.jobs()?.into_iter().map(|job| job.row).collect())
+    }
+
+    fn jobs(&mut self) -> Result<Vec<Job>, SyncError> {
+        let mut jobs = Vec::new();
+        let ids: Vec<String> = self.tracking.issues.keys().cloned().collect();
+        for id in ids {
+            self.jobs_of(&id, &mut jobs)?;
+        }
+        let fresh = self.new_tickets();
+        jobs.extend(fresh.iter().map(|ticket| self.create_job(ticket)));
+        Ok(jobs)
+    }
+
+    /// What one tracked object needs. An object whose files are as they were when it needed nothing is not looked at.
+    fn jobs_of(&mut self, id: &str, jobs: &mut Vec<Job>) -> Result<(), SyncError> {
+        let base = &self.tracking.issues[id];
+        let path = self.locate(id, &[&base.key]);
+        let files = match &path {
+            Some(path) => self.tickets.fingerprint(path),
+            None => Some(ContentHash::of(b"")),
+        };
+        let at_rest = files.is_some() && self.volatile.in_step.get(id) == files.as_ref();
+        if at_rest && !self.memory.unapplied.contains_key(id) || (path.is_none() && base.archived) {
+            return Ok(());
+        }
+        let (base, before) = (base.clone(), jobs.len());
+        let settled = match self.find(&base, None)? {
+            Found::Ticket(ticket) => {
+                self.ticket_jobs(&base, &ticket, jobs);
+                ticket.local.valid
+            }
+            Found::Absent(Absence::Removed) => {
+                self.removal_job(&base, jobs);
+                if jobs.len() == before {
+                    self.memory.paths.remove(id);
+                }
+                true
+            }
+            Found::Absent(absence) => absence == Absence::Unknown,
+            Found::Busy(..) => false,
+        };
+        if let Some(files) = files.filter(|_| settled && jobs.len() == before) {
+            self.volatile.in_step.insert(id.to_owned(), files);
+        }
+        Ok(())
+    }
+
+    fn ticket_jobs(&mut self, base: &RemoteIssue, ticket: &Ticket, jobs: &mut Vec<Job>) {
+        let remote = self.latest(base);
+        let local = self.as_rendered(&base.id, Some(base), ticket.local.clone());
+        let plan = self.plan(Some(base), Some(&local), Some(&remote));
+        if plan.presence != Presence::Wait {
+            self.note_conflicts(&ticket.path, &base.key, &plan);
+        }
+        let job = |row| Job { id: Some(base.id.clone()), row };
+        let what = names(plan.pushes());
+        if !what.is_empty() {
+            jobs.push(job(self.row(Action::Update, &ticket.path, Some(&base.key), what)));
+        }
+        for step in &plan.comments {
+            if let CommentStep::Create { name } = step {
+                let path = WsPath::new(name.as_str()).expect("comment files are named by their paths");
+                jobs.push(job(self.row(Action::Comment, &path, Some(&base.key), Vec::new())));
+            }
+        }
+    }
+
+    fn removal_job(&self, base: &RemoteIssue, jobs: &mut Vec<Job>) {
+        let remote = self.latest(base);
+        let path = self.memory.paths.get(&base.id).cloned();
+        let path = path.or_else(|| issue_paths(&self.sync.parts.config.folder, &base.key).next());
+        if let (Presence::Archive, Some(path)) = (self.plan(Some(base), None, Some(&remote)).presence, &path) {
+            jobs.push(Job {
+                id: Some(base.id.clone()),
+                row: self.row(Action::Archive, path, Some(&base.key), Vec::new()),
+            });
+        }
+    }
+
+    fn create_job(&self, ticket: &Ticket) -> Job {
+        let plan = self.plan(None, Some(&ticket.local), None);
+        Job { id: None, row: self.row(Action::Create, &ticket.path, None, names(plan.pushes())) }
+    }
+
+    /// Tickets in the remote's folder that belong to no object yet.
+    fn new_tickets(&self) -> Vec<Ticket> {
+        let config = &self.sync.parts.config;
+        let taken: BTreeSet<&WsPath> = self.memory.paths.values().collect();
+        let is_new = |path: &&WsPath| {
+            let snapshot = &self.tickets.files[*path];
+            config.create
+                && snapshot.kind == Kind::Ticket
+                && path.is_within(&config.folder)
+                && !taken.contains(path)
+                && !self.tickets.has_key(path, self.name())
+                && snapshot.problems.iter().all(|problem| problem.severity == Severity::Warning)
+        };
+        let read = |path: &WsPath| match self.read(path) {
+            Found::Ticket(ticket) if ticket.local.valid && ticket.local.fields.contains_key(&Field::Title) => {
+                Some(*ticket)
+            }
+            _ => None,
+        };
+        self.tickets.files.keys().filter(is_new).filter_map(read).collect()
+    }
+
+    /// Writes links that are missing: after an editor had the file open, after a crash, and where a new file is an object's
+    /// ticket that was moved before it was linked.
+    fn link_pending(&mut self) -> Result<(), SyncError> {
+        for ticket in self.new_tickets() {
+            if let Some(id) = self.orphan_like(&ticket) {
+                self.memory.paths.insert(id, ticket.path);
+            }
+        }
+        let unlinked: Vec<(String, WsPath)> = self
+            .memory
+            .paths
+            .iter()
+            .filter(|(_, path)| self.tickets.files.contains_key(path) && !self.tickets.has_key(path, self.name()))
+            .map(|(id, path)| (id.clone(), path.clone()))
+            .collect();
+        for (id, path) in unlinked {
+            let Some(key) = self.tracking.issues.get(&id).map(|issue| issue.key.clone()) else { continue };
+            if let Found::Ticket(ticket) = self.read(&path)
+                && let Err(error) = self.link(&ticket, &key)
+            {
+                self.report.deferred.push(Trouble { path: Some(path), reason: error.to_string() });
+            }
+        }
+        self.remember()
+    }
+
+    /// A tracked object without a file that says what this ticket says.
+    fn orphan_like(&self, ticket: &Ticket) -> Option<String> {
+        let style = plan::style(&self.capabilities);
+        let same = |issue: &RemoteIssue, field: Field| match (issue.fields.get(&field), ticket.local.fields.get(&field))
+        {
+            (Some(theirs), Some(ours)) => merge::same(field, theirs, ours, style),
+            _ => false,
+        };
+        let like = |issue: &&RemoteIssue| !issue.archived && same(issue, Field::Title) && same(issue, Field::Body);
+        let alone = |issue: &&RemoteIssue| self.locate(&issue.id, &[&issue.key]).is_none();
+        self.tracking.issues.values().filter(like).find(alone).map(|issue| issue.id.clone())
+    }
+
+    /// Puts a job into the outbox; answers the entry if it is to be sent now.
+    fn schedule(&mut self, job: &Job, limits: &Limits, options: Options) -> Result<Option<OutboxEntry>, SyncError> {
+        let (row, now) = (&job.row, self.now());
+        let refused = self.memory.refused.get(&row.path);
+        if refused.is_some() && refused == self.tickets.fingerprint(&row.path).as_ref() && !options.yes {
+            self.outbox.put(row, OutboxState::Refused, now)?;
+            return Ok(None);
+        }
+        self.memory.refused.remove(&row.path);
+        if limits.holds(row.action) {
+            self.outbox.put(row, OutboxState::Held, now)?;
+            self.report.held.push(row.clone());
+            return Ok(None);
+        }
+        let entry = self.outbox.put(row, OutboxState::Pending, now)?;
+        match self.volatile.not_before.get(&(row.path.clone(), row.action)) {
+            Some(until) if !self.asked && now < *until => {
+                self.report
+                    .deferred
+                    .push(Trouble { path: Some(row.path.clone()), reason: format!("tried again at {until}") });
+                Ok(None)
+            }
+            _ => Ok(Some(entry)),
+        }
+    }
+
+    /// Sends one job. Only what concerns the remote as a whole ends the cycle.
+    fn send(&mut self, job: &Job, entry: &OutboxEntry) -> Result<(), SyncError> {
+        let outcome = match (job.row.action, &job.id) {
+            (Action::Create, _) => self.create(entry),
+            (Action::Update, Some(id)) => self.update(id, entry),
+            (Action::Archive, Some(id)) => self.archive(id, entry),
+            (Action::Comment, Some(id)) => self.comment(id, entry),
+            _ => Ok(()),
+        };
+        match outcome {
+            Err(SyncError::Remote(error)) => self.failed(job, entry, error),
+            other => other,
+        }
+    }
+
+    /// Notes a failure that concerns one object; what concerns the whole remote ends the cycle.
+    pub fn only_this(&mut self, path: Option<&WsPath>, error: RemoteError) -> Result<(), SyncError> {
+        if concerns_all(&error) {
+            return Err(error.into());
+        }
+        self.report.deferred.push(Trouble { path: path.cloned(), reason: error.to_string() });
+        Ok(())
+    }
+
+    fn failed(&mut self, job: &Job, entry: &OutboxEntry, error: RemoteError) -> Result<(), SyncError> {
+        let (row, text) = (&job.row, error.to_string());
+        let trouble = Trouble { path: Some(row.path.clone()), reason: text.clone() };
+        match error {
+            error if concerns_all(&error) => {
+                let state = self.outbox.get(&row.path, row.action).map_or(OutboxState::Pending, |entry| entry.state);
+                self.outbox.set(entry.id, state, Some(&text))?;
+                return Err(error.into());
+            }
+            RemoteError::NotFound { .. } | RemoteError::Invalid { .. } => {
+                self.outbox.set(entry.id, OutboxState::Refused, Some(&text))?;
+                if let Some(files) = self.tickets.fingerprint(&row.path) {
+                    self.memory.refused.insert(row.path.clone(), files);
+                }
+                if let Some(intent) = entry.intent {
+                    self.memory.sent.remove(&intent);
+                }
+                self.report.refused.push(trouble);
+            }
+            _ => {
+                let state = self.outbox.get(&row.path, row.action).map_or(OutboxState::Sent, |entry| entry.state);
+                self.outbox.set(entry.id, state, Some(&text))?;
+                let lag = row.action == Action::Create && !self.capabilities.idempotent_create;
+                let wait = backoff::delay(entry.attempts + 1, seed(row.path.as_str()));
+                let until = later(self.now(), if lag { wait.max(LISTING_LAG) } else { wait });
+                self.volatile.not_before.insert((row.path.clone(), row.action), until);
+                self.report.deferred.push(trouble);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether every other request would fail in the same way.
+fn concerns_all(error: &RemoteError) -> bool {
+    matches!(error, RemoteError::Offline { .. } | RemoteError::RateLimited { .. } | RemoteError::Unauthorized { .. })
+}
+
+/// Writes beyond these are held.
+struct Limits {
+    removals: bool,
+    changes: bool,
+}
+
+impl Limits {
+    /// When there are too many of a kind, all of them are held: which of them are meant is a person's to say.
+    fn of(rows: &[Row], cycle: &Cycle<'_>, options: Options) -> Self {
+        let limits = &cycle.sync.parts.limits;
+        let mut count = BTreeMap::<bool, usize>::new();
+        rows.iter().for_each(|row| *count.entry(row.action == Action::Archive).or_default() += 1);
+        let removals = count.get(&true).copied().unwrap_or_default();
+        Self {
+            removals: !options.yes && removals > limits.max_removals,
+            changes: !options.yes && rows.len() > limits.max_changes,
+        }
+    }
+
+    fn holds(&self, action: Action) -> bool {
+        self.changes || (self.removals && action == Action::Archive)
+    }
+}

@@ -1,0 +1,340 @@
+//! The four writes: create, update, archive, comment. Each is a chain of steps that a crash may follow at any point.
+//!
+//! intent durable → request → answer in git → link in the file → outbox entry removed. Whatever is missing after a crash
+//! is done by the next cycle, which finds out from the remote (by intent) what became of the request.
+
+use super::{
+    Action, SyncError, Trouble,
+    cycle::{Cycle, names},
+    files::WriteError,
+    memory::{Sent, fingerprint},
+    tickets::{Found, Ticket},
+};
+use crate::{
+    domain::{
+        issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        markdown, merge,
+        path::WsPath,
+        plan::{self, Presence},
+    },
+    remote::Patch,
+    workspace::{
+        root::ReplaceError,
+        store::{OutboxEntry, OutboxState},
+    },
+};
+use std::io;
+use uuid::Uuid;
+
+/// A request that was answered.
+struct Request<'r> {
+    path: &'r WsPath,
+    /// What was sent.
+    fields: &'r IssueFields,
+    /// What the remote held before.
+    before: &'r IssueFields,
+    /// The answer came with the request; otherwise others may have changed the object since.
+    at_once: bool,
+}
+
+/// What became of a value that was sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Taken,
+    /// Kept, in a form of the remote's own.
+    Rendered,
+    /// Not kept, without an error.
+    Dropped,
+}
+
+impl Cycle<'_> {
+    /// Finds out what became of creates that were not answered, and finishes those that were.
+    pub fn recover_creates(&mut self) -> Result<(), SyncError> {
+        for entry in self.outbox.sent(Action::Create) {
+            let Some(intent) = entry.intent else { continue };
+            let Some(sent) = self.memory.sent.get(&intent).cloned() else {
+                self.outbox.set(entry.id, OutboxState::Pending, None)?;
+                continue;
+            };
+            if let Some(id) = &sent.id {
+                self.finish_create(&entry, intent, id)?;
+                continue;
+            }
+            let waits = self.volatile.not_before.get(&(entry.path.clone(), Action::Create));
+            if !self.asked && waits.is_some_and(|until| self.now() < *until) {
+                continue;
+            }
+            match self.sync.parts.provider.find_created(intent, &sent.fields, sent.not_before.as_deref()) {
+                Ok(Some(issue)) => self.created(&entry, intent, issue, false)?,
+                Ok(None) => self.outbox.set(entry.id, OutboxState::Pending, None)?,
+                Err(error) => self.only_this(Some(&entry.path), error)?,
+            }
+        }
+        Ok(())
+    }
+
+    pub fn create(&mut self, entry: &OutboxEntry) -> Result<(), SyncError> {
+        let intent = entry.intent.expect("a create gets its intent with its entry");
+        let Found::Ticket(ticket) = self.read(&entry.path) else { return Ok(()) };
+        let plan = self.plan(None, Some(&ticket.local), None);
+        let fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
+        let sent = Sent { fields: fields.clone(), not_before: self.tracking.cursor.clone(), id: None };
+        self.memory.sent.insert(intent, sent);
+        self.remember()?;
+        self.outbox.set(entry.id, OutboxState::Sent, None)?;
+        self.step("create.sent")?;
+        let issue = self.sync.parts.provider.create(intent, &fields)?;
+        self.step("create.answered")?;
+        self.created(entry, intent, issue, true)
+    }
+
+    fn created(
+        &mut self,
+        entry: &OutboxEntry,
+        intent: Uuid,
+        issue: RemoteIssue,
+        at_once: bool,
+    ) -> Result<(), SyncError> {
+        let sent = self.memory.sent.get(&intent).map(|sent| sent.fields.clone()).unwrap_or_default();
+        let (id, key) = (issue.id.clone(), issue.key.clone());
+        let nothing = RemoteIssue { fields: IssueFields::new(), comments: Vec::new(), ..issue.clone() };
+        let request = Request { path: &entry.path, fields: &sent, before: &nothing.fields, at_once };
+        self.answered(&request, &nothing, issue);
+        self.memory.paths.insert(id.clone(), entry.path.clone());
+        if let Some(sent) = self.memory.sent.get_mut(&intent) {
+            sent.id = Some(id.clone());
+        }
+        self.pushed(&entry.path, &key, vec!["created".to_owned()]);
+        self.flush()?;
+        self.step("create.tracked")?;
+        self.finish_create(entry, intent, &id)
+    }
+
+    /// Writes the link; until it is in the file the entry stays.
+    fn finish_create(&mut self, entry: &OutboxEntry, intent: Uuid, id: &str) -> Result<(), SyncError> {
+        let key = self.tracking.issues.get(id).map(|issue| issue.key.clone()).unwrap_or_default();
+        let path = self.locate(id, &[&key]).unwrap_or_else(|| entry.path.clone());
+        if !self.tickets.has_key(&path, self.name())
+            && let Found::Ticket(ticket) = self.read(&path)
+        {
+            if let Err(error) = self.link(&ticket, &key) {
+                self.report.deferred.push(Trouble { path: Some(path), reason: error.to_string() });
+                return Ok(());
+            }
+            self.step("create.linked")?;
+        }
+        self.outbox.remove(entry.id)?;
+        self.memory.sent.remove(&intent);
+        self.remember()
+    }
+
+    pub fn update(&mut self, id: &str, entry: &OutboxEntry) -> Result<(), SyncError> {
+        let Some((ticket, remote)) = self.refresh(id)? else { return Ok(()) };
+        let base = self.tracking.issues[id].clone();
+        let local = self.as_rendered(id, Some(&base), ticket.local.clone());
+        let plan = self.plan(Some(&base), Some(&local), Some(&remote));
+        let fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
+        if fields.is_empty() {
+            return Ok(self.outbox.remove(entry.id)?);
+        }
+        self.outbox.set(entry.id, OutboxState::Sent, None)?;
+        self.step("update.sent")?;
+        let patch = Patch { fields, base: remote.fields.clone() };
+        let answer = self.sync.parts.provider.update(id, &patch)?;
+        self.step("update.answered")?;
+        let key = answer.key.clone();
+        let request = Request { path: &ticket.path, fields: &patch.fields, before: &remote.fields, at_once: true };
+        let dropped = self.answered(&request, &base, answer);
+        self.pushed(&ticket.path, &key, names(plan.pushes()));
+        self.flush()?;
+        self.step("update.tracked")?;
+        if dropped.is_empty() {
+            return Ok(self.outbox.remove(entry.id)?);
+        }
+        let reason = format!("{} kept its own {}", self.name(), dropped.join(", "));
+        self.outbox.remove(entry.id)?;
+        self.report.refused.push(Trouble { path: Some(ticket.path.clone()), reason });
+        Ok(())
+    }
+
+    /// Looks at the object as it is now, and first brings what changed there into the file. `None`: not to be sent now.
+    fn refresh(&mut self, id: &str) -> Result<Option<(Ticket, RemoteIssue)>, SyncError> {
+        let base = self.tracking.issues[id].clone();
+        let Some(remote) = self.sync.parts.provider.fetch(id)? else {
+            self.gone(base)?;
+            return Ok(None);
+        };
+        if remote != base {
+            self.apply(remote.clone())?;
+            self.flush()?;
+        }
+        // What the pull has just written is read again only when it has settled.
+        match self.find(&remote, Some(&base))? {
+            Found::Ticket(ticket) if ticket.local.valid => Ok(Some((*ticket, remote))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Makes the remote's answer the base of what was sent, and of nothing else. Answers the fields it did not keep.
+    fn answered(&mut self, request: &Request<'_>, base: &RemoteIssue, answer: RemoteIssue) -> Vec<String> {
+        let (fields, comments) = (base.fields.clone(), base.comments.clone());
+        let mut next = RemoteIssue { fields, comments, ..answer.clone() };
+        let mut rendered = self.memory.rendered.remove(&answer.id).unwrap_or_default();
+        let mut dropped = Vec::new();
+        for (field, sent) in request.fields {
+            let Some(got) = answer.fields.get(field) else { continue };
+            let verdict = self.judge(request, *field, sent, got);
+            let agreed = if verdict == Answer::Taken && !self.same(*field, sent, got) { sent } else { got };
+            next.fields.insert(*field, agreed.clone());
+            rendered.remove(field);
+            if verdict != Answer::Taken
+                && let Some(said) = self.said(request.path, *field).filter(|said| self.same(*field, said, sent))
+            {
+                rendered.insert(*field, fingerprint(&said));
+            }
+            if verdict == Answer::Dropped {
+                dropped.push(field.name().to_owned());
+            }
+        }
+        // A new object's defaults (its state, above all) are what it says, not what was asked for.
+        if base.fields.is_empty() {
+            for (field, value) in &answer.fields {
+                next.fields.entry(*field).or_insert_with(|| self.unsaid_default(request.path, *field, value));
+            }
+        }
+        if !rendered.is_empty() {
+            self.memory.rendered.insert(answer.id.clone(), rendered);
+        }
+        if next == answer {
+            self.memory.unapplied.remove(&answer.id);
+        } else {
+            self.memory.unapplied.insert(answer.id.clone(), answer);
+        }
+        self.track(next);
+        dropped
+    }
+
+    /// The base of a field that a create did not send: what the ticket says if it says so, so that the default is pulled.
+    fn unsaid_default(&self, path: &WsPath, field: Field, default: &FieldValue) -> FieldValue {
+        self.said(path, field).unwrap_or_else(|| match default {
+            FieldValue::Text(_) => FieldValue::Text(None),
+            FieldValue::Set(_) => FieldValue::Set(Default::default()),
+        })
+    }
+
+    fn said(&self, path: &WsPath, field: Field) -> Option<FieldValue> {
+        match self.read(path) {
+            Found::Ticket(ticket) => ticket.local.fields.get(&field).cloned(),
+            _ => None,
+        }
+    }
+
+    /// `Taken` with another value than was sent means: somebody has changed it since, or added to it.
+    fn judge(&self, request: &Request<'_>, field: Field, sent: &FieldValue, got: &FieldValue) -> Answer {
+        if let (FieldValue::Set(sent), FieldValue::Set(got)) = (sent, got) {
+            let has = |member: &String| got.iter().any(|other| other.to_lowercase() == member.to_lowercase());
+            return if sent.iter().all(has) { Answer::Taken } else { Answer::Dropped };
+        }
+        let kept_its_own = || request.before.get(&field).is_some_and(|before| self.same(field, before, got));
+        if self.same(field, sent, got) {
+            Answer::Taken
+        } else if merge::is_empty(got) || kept_its_own() {
+            Answer::Dropped
+        } else if request.at_once {
+            Answer::Rendered
+        } else {
+            Answer::Taken
+        }
+    }
+
+    fn same(&self, field: Field, a: &FieldValue, b: &FieldValue) -> bool {
+        merge::same(field, a, b, plan::style(&self.capabilities))
+    }
+
+    pub fn archive(&mut self, id: &str, entry: &OutboxEntry) -> Result<(), SyncError> {
+        let base = self.tracking.issues[id].clone();
+        let provider = &self.sync.parts.provider;
+        let Some(remote) = provider.fetch(id)? else {
+            self.gone(base)?;
+            return Ok(self.outbox.remove(entry.id)?);
+        };
+        if self.plan(Some(&base), None, Some(&remote)).presence != Presence::Archive {
+            self.apply(remote)?;
+            return Ok(self.outbox.remove(entry.id)?);
+        }
+        self.outbox.set(entry.id, OutboxState::Sent, None)?;
+        self.step("archive.sent")?;
+        provider.archive(id)?;
+        self.step("archive.answered")?;
+        let after = provider.fetch(id)?.unwrap_or(RemoteIssue { archived: true, ..base });
+        self.pushed(&entry.path, &after.key, vec!["archived".to_owned()]);
+        self.memory.unapplied.remove(id);
+        self.track(after);
+        self.flush()?;
+        self.step("archive.tracked")?;
+        Ok(self.outbox.remove(entry.id)?)
+    }
+
+    /// Finds out what became of comments that were not answered, so that a pull does not write them a second file.
+    pub fn recover_comments(&mut self) -> Result<(), SyncError> {
+        for entry in self.outbox.sent(Action::Comment) {
+            let sent = entry.intent.and_then(|intent| Some((intent, self.memory.sent.get(&intent)?.clone())));
+            let Some((intent, Sent { fields, id: Some(id), .. })) = sent else {
+                self.outbox.set(entry.id, OutboxState::Pending, None)?;
+                continue;
+            };
+            let body = fields.get(&Field::Body).and_then(FieldValue::as_text).unwrap_or_default();
+            match self.sync.parts.provider.find_comment(&id, intent, body) {
+                Ok(Some(comment)) if self.tracking.issues.contains_key(&id) => {
+                    self.commented(&id, &entry, intent, comment)?;
+                }
+                Ok(_) => self.outbox.set(entry.id, OutboxState::Pending, None)?,
+                Err(error) => self.only_this(Some(&entry.path), error)?,
+            }
+        }
+        Ok(())
+    }
+
+    pub fn comment(&mut self, id: &str, entry: &OutboxEntry) -> Result<(), SyncError> {
+        let intent = entry.intent.expect("a comment gets its intent with its entry");
+        let Some(comment) = self.comment_file(&entry.path) else { return Ok(()) };
+        let body = markdown::for_remote(&comment.body);
+        let fields = IssueFields::from([(Field::Body, FieldValue::text(&*body))]);
+        self.memory.sent.insert(intent, Sent { fields, not_before: None, id: Some(id.to_owned()) });
+        self.remember()?;
+        self.outbox.set(entry.id, OutboxState::Sent, None)?;
+        self.step("comment.sent")?;
+        let comment = self.sync.parts.provider.comment(id, intent, &body)?;
+        self.step("comment.answered")?;
+        self.commented(id, entry, intent, comment)
+    }
+
+    fn commented(
+        &mut self,
+        id: &str,
+        entry: &OutboxEntry,
+        intent: Uuid,
+        comment: RemoteComment,
+    ) -> Result<(), SyncError> {
+        let mut next = self.tracking.issues[id].clone();
+        if next.comments.iter().all(|known| known.id != comment.id) {
+            next.comments.push(comment.clone());
+            self.pushed(&entry.path, &next.key, vec!["comment".to_owned()]);
+            self.track(next);
+        }
+        self.flush()?;
+        self.step("comment.tracked")?;
+        match self.link_comment(entry.path.as_str(), &comment.id) {
+            Ok(_) => self.step("comment.linked")?,
+            // Its file was removed meanwhile: there is nothing left to link.
+            Err(WriteError::Replace(ReplaceError::Io(error))) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                self.report.deferred.push(Trouble { path: Some(entry.path.clone()), reason: error.to_string() });
+                return Ok(());
+            }
+        }
+        self.outbox.remove(entry.id)?;
+        self.memory.sent.remove(&intent);
+        self.remember()
+    }
+}

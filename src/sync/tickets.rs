@@ -1,0 +1,211 @@
+//! The tickets of one remote: which file belongs to which object, and what it says in remote terms.
+//!
+//! Only what has settled is read: a file that differs from its snapshot is being written, and waits. A file counts as
+//! removed only when it is neither on disk nor in the index nor in HEAD, and was committed once.
+
+use super::{SyncError, cycle::Cycle, names};
+use crate::{
+    domain::{
+        Value,
+        document::Document,
+        issue::RemoteIssue,
+        layout::Kind,
+        mapping::TicketView,
+        path::WsPath,
+        plan::{Local, LocalComment},
+        problem::Severity,
+        snapshot::{ContentHash, Snapshot},
+    },
+    workspace::store::{Store, StoreError},
+};
+use std::{collections::BTreeMap, io};
+
+/// The index, seen from one remote.
+pub(super) struct Tickets {
+    pub files: BTreeMap<WsPath, Snapshot>,
+    by_key: BTreeMap<String, Vec<WsPath>>,
+    comments: BTreeMap<WsPath, Vec<WsPath>>,
+}
+
+/// A settled ticket.
+pub(super) struct Ticket {
+    pub path: WsPath,
+    pub bytes: Vec<u8>,
+    pub document: Document,
+    /// What `sync:` says for this remote.
+    pub key: Option<String>,
+    pub local: Local,
+}
+
+pub(super) enum Found {
+    Ticket(Box<Ticket>),
+    /// It is there, and not to be touched now.
+    Busy(WsPath, &'static str),
+    Absent(Absence),
+}
+
+/// How sure it is that there is no ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Absence {
+    /// There never was one, as far as is known here.
+    Unknown,
+    /// It was removed, and the removal is committed.
+    Removed,
+    /// It was removed, and may come back before the next commit.
+    Settling,
+}
+
+impl Tickets {
+    pub fn load(store: &Store, remote: &str) -> Result<Self, StoreError> {
+        let files: BTreeMap<WsPath, Snapshot> = store.snapshots()?.into_iter().collect();
+        let (mut by_key, mut comments) =
+            (BTreeMap::<String, Vec<WsPath>>::new(), BTreeMap::<WsPath, Vec<WsPath>>::new());
+        for (path, snapshot) in &files {
+            if let Kind::Comment { ticket } = &snapshot.kind {
+                comments.entry(ticket.clone()).or_default().push(path.clone());
+            } else if let Some(key) = sync_key(snapshot.fields.get("sync"), remote) {
+                by_key.entry(key).or_default().push(path.clone());
+            }
+        }
+        Ok(Self { files, by_key, comments })
+    }
+
+    /// Keys that tickets are linked to.
+    pub fn keys(&self) -> impl Iterator<Item = &String> {
+        self.by_key.keys()
+    }
+
+    /// The file that is linked to a key; of several the `known` one, else the first by name.
+    pub fn linked_to<'t>(&'t self, key: &str, known: Option<&'t WsPath>) -> Option<&'t WsPath> {
+        let files = self.by_key.get(key)?;
+        known.filter(|known| files.contains(known)).or_else(|| files.first())
+    }
+
+    pub fn has_key(&self, path: &WsPath, remote: &str) -> bool {
+        self.files.get(path).is_some_and(|snapshot| sync_key(snapshot.fields.get("sync"), remote).is_some())
+    }
+
+    /// Hash over a ticket's and its comments' settled bytes; `None` when it is not in the index.
+    pub fn fingerprint(&self, path: &WsPath) -> Option<ContentHash> {
+        let mut all = self.files.get(path)?.content.0.clone();
+        for comment in self.comments_of(path) {
+            all.push_str(comment.as_str());
+            all.push_str(&self.files.get(comment)?.content.0);
+        }
+        Some(ContentHash::of(all.as_bytes()))
+    }
+
+    fn comments_of(&self, ticket: &WsPath) -> &[WsPath] {
+        self.comments.get(ticket).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What `sync: {remote: KEY}` says; a number is a key too.
+pub(super) fn sync_key(sync: Option<&Value>, remote: &str) -> Option<String> {
+    text(sync?.get(remote)?)
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+impl Cycle<'_> {
+    /// Where the ticket of an object is. Of several files with its key the one that had it first.
+    pub fn locate(&self, id: &str, keys: &[&str]) -> Option<WsPath> {
+        let known = self.memory.paths.get(id);
+        let linked = |key: &&str| self.tickets.linked_to(key, known).cloned();
+        let unlinked =
+            || known.filter(|path| self.tickets.files.contains_key(path) && !self.tickets.has_key(path, self.name()));
+        keys.iter().find_map(linked).or_else(|| unlinked().cloned())
+    }
+
+    /// The ticket of an object, or how it is missing.
+    pub fn find(&self, remote: &RemoteIssue, base: Option<&RemoteIssue>) -> Result<Found, SyncError> {
+        let mut keys = vec![remote.key.as_str()];
+        keys.extend(base.map(|base| base.key.as_str()).filter(|key| *key != remote.key));
+        match self.locate(&remote.id, &keys) {
+            Some(path) => Ok(self.read(&path)),
+            None => self.absence(remote),
+        }
+    }
+
+    fn absence(&self, remote: &RemoteIssue) -> Result<Found, SyncError> {
+        let parts = &self.sync.parts;
+        let default = names::issue_paths(&parts.config.folder, &remote.key).next();
+        let Some(path) = self.memory.paths.get(&remote.id).cloned().or(default) else {
+            return Ok(Found::Absent(Absence::Unknown));
+        };
+        match parts.root.read(&path) {
+            // It is on disk and not in the index: just written, by us or by somebody, and not settled yet.
+            Ok(bytes) => {
+                let ours = match sync_key(Document::parse(&bytes).get("sync"), self.name()) {
+                    Some(key) => key == remote.key,
+                    None => self.memory.paths.contains_key(&remote.id),
+                };
+                return Ok(if ours {
+                    Found::Busy(path, "it has not settled yet")
+                } else {
+                    Found::Absent(Absence::Unknown)
+                });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => return Ok(Found::Busy(path, "it cannot be read")),
+        }
+        if parts.repo.log(Some(&path), 1)?.is_empty() {
+            return Ok(Found::Absent(Absence::Unknown));
+        }
+        let committed = !self.tickets.files.contains_key(&path)
+            && parts.repo.read_at("HEAD", &path)?.is_none()
+            && !parts.store.uncommitted()?.contains(&path);
+        Ok(Found::Absent(if committed { Absence::Removed } else { Absence::Settling }))
+    }
+
+    /// Reads a ticket of the index with its comments.
+    pub fn read(&self, path: &WsPath) -> Found {
+        let Some(snapshot) = self.tickets.files.get(path) else {
+            return Found::Busy(path.clone(), "it has not settled yet");
+        };
+        if snapshot.kind != Kind::Ticket {
+            return Found::Busy(path.clone(), "it is linked, and lies where no tickets are");
+        }
+        let Some((bytes, document)) = self.settled(path, snapshot) else {
+            return Found::Busy(path.clone(), "it has not settled yet");
+        };
+        let body = std::str::from_utf8(document.body());
+        let valid = body.is_ok() && is_sound(snapshot);
+        let view = TicketView { title: &snapshot.title, fields: document.fields(), body: body.unwrap_or_default() };
+        let comments = self.tickets.comments_of(path).iter().filter_map(|comment| self.comment_file(comment)).collect();
+        let local = Local { fields: self.mapping.to_remote(view), comments, valid };
+        let key = sync_key(document.get("sync"), self.name());
+        Found::Ticket(Box::new(Ticket { path: path.clone(), bytes, local, key, document }))
+    }
+
+    /// A settled comment file; `None` while it is being written, and for a comment of another remote.
+    pub fn comment_file(&self, path: &WsPath) -> Option<LocalComment> {
+        let snapshot = self.tickets.files.get(path).filter(|snapshot| is_sound(snapshot))?;
+        let (_, document) = self.settled(path, snapshot)?;
+        let remote_id = match document.get("remote").and_then(Value::as_str) {
+            Some(remote) if remote != self.name() => return None,
+            _ => document.get("remote_id").and_then(text),
+        };
+        let body = std::str::from_utf8(document.body()).ok()?.to_owned();
+        Some(LocalComment { name: path.as_str().to_owned(), remote_id, body })
+    }
+
+    /// The file's bytes, if they are the ones that settled.
+    fn settled(&self, path: &WsPath, snapshot: &Snapshot) -> Option<(Vec<u8>, Document)> {
+        let bytes = self.sync.parts.root.read(path).ok()?;
+        (ContentHash::of(&bytes) == snapshot.content).then(|| {
+            let document = Document::parse(&bytes);
+            (bytes, document)
+        })
+    }
+}
+
+fn is_sound(snapshot: &Snapshot) -> bool {
+    snapshot.problems.iter().all(|problem| problem.severity == Severity::Warning)
+}

@@ -1,0 +1,1052 @@
+//! The engine against a simulated tracker: files, index, git and remote are the real ones, on a temporary folder.
+
+use proptest::prelude::*;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use trackfs::{
+    domain::{
+        Clock, Timestamp,
+        document::Document,
+        event::Change,
+        issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        op::Actor,
+        path::WsPath,
+    },
+    git::{FileContent, FileMode, PathChange, Repo, merge_text},
+    remote::{
+        Page, PageToken, Patch, Provider, RemoteError,
+        simulator::{Fault, Flavour, Simulator},
+    },
+    sync::{Action, HealthState, Options, Parts, Report, Side, SyncError, Syncer},
+    workspace::{
+        config::{RemoteConfig, RemoteKind, SettleConfig, SyncConfig, TokenSource},
+        root::Root,
+        settle::Settler,
+        store::{OutboxState, Store},
+    },
+};
+use uuid::Uuid;
+
+/// A clock that a test moves.
+struct Hands(Mutex<Timestamp>);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// A workspace, its index and its repository.
+struct World {
+    dir: tempfile::TempDir,
+    root: Arc<Root>,
+    store: Arc<Store>,
+    settler: Arc<Settler>,
+    repo: Arc<Repo>,
+    clock: Arc<Hands>,
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["ws/tickets", "state"] {
+            fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        let root = Arc::new(Root::open(&dir.path().join("ws")).unwrap());
+        let store = Arc::new(Store::open(&dir.path().join("state")).unwrap());
+        let clock = Arc::new(Hands(Mutex::new("2026-11-21T12:00:00Z".parse().unwrap())));
+        let repo = Arc::new(Repo::init(&dir.path().join("ws"), &dir.path().join("state/repo.git")).unwrap());
+        let settler = Settler::new(Arc::clone(&root), Arc::clone(&store), clock.clone(), SettleConfig::default());
+        Self { dir, root, store, settler: Arc::new(settler), repo, clock }
+    }
+
+    fn path(&self, path: &str) -> std::path::PathBuf {
+        self.dir.path().join("ws").join(path)
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        self.path(path).exists()
+    }
+
+    fn files(&self, folder: &str) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.path(folder))
+            .map(|entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
+            .unwrap_or_default();
+        names.retain(|name| name.ends_with(".md"));
+        names.sort();
+        names
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let file = self.path(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+        self.touched(path);
+    }
+
+    fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = self.read(path);
+        assert!(text.contains(from), "{from:?} is not in {text:?}");
+        self.write(path, &text.replacen(from, to, 1));
+    }
+
+    fn remove(&self, path: &str) {
+        fs::remove_file(self.path(path)).unwrap();
+        self.touched(path);
+    }
+
+    fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).unwrap();
+        self.touched(from);
+        self.touched(to);
+    }
+
+    fn touched(&self, path: &str) {
+        self.settler.touch(&ws(path), &Actor::named("vim"));
+    }
+
+    /// Lets everything settle and commits it, as the daemon does when it is quiet.
+    fn settle(&self) {
+        self.settler.settle_now().unwrap();
+        let mark = self.store.mark().unwrap();
+        let paths = self.store.uncommitted().unwrap();
+        let change = |path: &WsPath| PathChange {
+            path: path.clone(),
+            content: self.root.read(path).ok().map(|bytes| FileContent {
+                bytes,
+                mode: FileMode::Plain,
+                stat: self.root.stat(path).unwrap(),
+            }),
+        };
+        self.repo.commit(&paths.iter().map(change).collect::<Vec<_>>(), "quiet").unwrap();
+        self.store.committed(&paths, mark).unwrap();
+    }
+
+    fn later(&self, seconds: i64) {
+        let mut now = self.clock.0.lock().unwrap();
+        *now = now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap();
+    }
+
+    fn remote(&self, name: &str, simulator: &Arc<Simulator>) -> Syncer {
+        self.remote_in(name, simulator, "tickets", SyncConfig::default())
+    }
+
+    fn remote_in(&self, name: &str, simulator: &Arc<Simulator>, folder: &str, limits: SyncConfig) -> Syncer {
+        self.remote_of(name, simulator.clone(), folder, limits)
+    }
+
+    fn remote_of(&self, name: &str, provider: Arc<dyn Provider>, folder: &str, limits: SyncConfig) -> Syncer {
+        let config = RemoteConfig {
+            kind: RemoteKind::Simulator,
+            repo: None,
+            team: None,
+            url: None,
+            folder: ws(folder),
+            token: TokenSource::Default,
+            create: true,
+            statuses: BTreeMap::new(),
+        };
+        Syncer::new(Parts {
+            name: name.to_owned(),
+            config,
+            limits,
+            provider,
+            root: self.root.clone(),
+            store: self.store.clone(),
+            settler: self.settler.clone(),
+            repo: self.repo.clone(),
+            clock: self.clock.clone(),
+            merge_text,
+        })
+    }
+
+    /// Settle, sync, settle: what an idle minute of the daemon does.
+    fn cycle(&self, syncer: &Syncer) -> Report {
+        self.settle();
+        let report = syncer.sync(Options::default()).unwrap();
+        self.settle();
+        report
+    }
+
+    fn events(&self) -> Vec<Change> {
+        self.store.events(0, 10_000).unwrap().into_iter().map(|event| event.change).collect()
+    }
+}
+
+fn ws(path: &str) -> WsPath {
+    WsPath::new(path).unwrap()
+}
+
+fn linear() -> Arc<Simulator> {
+    Arc::new(Simulator::new("linear", Flavour::Linear { team: "ENG".into() }))
+}
+
+fn github() -> Arc<Simulator> {
+    Arc::new(Simulator::new("github", Flavour::Github))
+}
+
+fn titled(title: &str) -> IssueFields {
+    IssueFields::from([(Field::Title, FieldValue::text(title))])
+}
+
+fn text(issue: &RemoteIssue, field: Field) -> &str {
+    issue.fields[&field].as_text().unwrap_or_default()
+}
+
+fn only(simulator: &Simulator) -> RemoteIssue {
+    let mut issues = simulator.issues();
+    assert_eq!(issues.len(), 1, "{issues:?}");
+    issues.remove(0)
+}
+
+fn set(simulator: &Simulator, key: &str, field: Field, value: &str) {
+    simulator.edit(key, |issue| drop(issue.fields.insert(field, FieldValue::text(value)))).expect("the issue is there");
+}
+
+/// A linked ticket, in step.
+fn linked(world: &World, simulator: &Arc<Simulator>, name: &str) -> (Syncer, String) {
+    let syncer = world.remote(name, simulator);
+    let mut fields = titled("Login fails");
+    fields.insert(Field::Body, FieldValue::text("one\n\ntwo\n\nthree"));
+    let key = simulator.add(&fields).key;
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    (syncer, key)
+}
+
+#[test]
+fn a_pulled_issue_is_edited_and_pushed() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    assert!(world.read(&file).contains(&format!("sync: {{linear: {key}}}")), "{}", world.read(&file));
+    assert!(simulator.writes().is_empty(), "{:?}", simulator.writes());
+
+    world.edit(&file, "Login fails", "Sign-in fails");
+    world.edit(&file, "two", "two and a half");
+    let report = world.cycle(&syncer);
+    let issue = only(&simulator);
+    assert_eq!(text(&issue, Field::Title), "Sign-in fails");
+    assert_eq!(text(&issue, Field::Body), "one\n\ntwo and a half\n\nthree");
+    assert_eq!(report.pushed[0].what, ["title", "body"]);
+    assert!(
+        world.events().iter().any(|event| matches!(event, Change::Pushed { what, .. } if what == &["title", "body"]))
+    );
+}
+
+#[test]
+fn a_quiet_workspace_sends_and_writes_nothing() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    world.edit(&file, "one", "- one  \n- uno");
+    world.cycle(&syncer);
+    let (text, writes) = (world.read(&file), simulator.writes());
+    for _ in 0..3 {
+        let report = world.cycle(&syncer);
+        assert_eq!(report, Report::default());
+    }
+    assert_eq!((world.read(&file), simulator.writes()), (text, writes));
+}
+
+#[test]
+fn a_remote_edit_changes_only_its_lines() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    world.write(
+        &file,
+        &format!("---\n# why\ntitle: 'Login fails'   # quoted\nstatus: backlog\nsync: {{linear: {key}}}\nmine: kept\n---\n\n+ one  \n\n\ntwo\n"),
+    );
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    let before = world.read(&file);
+    simulator.edit(&key, |issue| {
+        issue.fields.insert(Field::Status, FieldValue::text("Todo"));
+        let body = text(issue, Field::Body).replace("two", "two, later");
+        issue.fields.insert(Field::Body, FieldValue::text(body));
+    });
+    world.cycle(&syncer);
+    let expected = before.replace("status: backlog", "status: todo").replace("two\n", "two, later\n");
+    assert_eq!(world.read(&file), expected);
+}
+
+#[test]
+fn edits_of_different_fields_cross() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    world.edit(&file, "Login fails", "Sign-in fails");
+    set(&simulator, &key, Field::Assignee, "alice");
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains("assignee: alice"));
+    assert!(world.read(&file).contains("title: Sign-in fails"));
+    let issue = only(&simulator);
+    assert_eq!((text(&issue, Field::Title), text(&issue, Field::Assignee)), ("Sign-in fails", "alice"));
+}
+
+#[test]
+fn edits_of_different_paragraphs_merge() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    world.edit(&file, "one", "ONE");
+    set(&simulator, &key, Field::Body, "one\n\ntwo\n\nTHREE");
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert!(world.read(&file).ends_with("ONE\n\ntwo\n\nTHREE\n"), "{}", world.read(&file));
+    assert_eq!(text(&only(&simulator), Field::Body), "ONE\n\ntwo\n\nTHREE");
+}
+
+#[test]
+fn a_conflict_keeps_both_sides_until_somebody_decides() {
+    for side in [Some(Side::Local), Some(Side::Remote), None] {
+        let (world, simulator) = (World::new(), linear());
+        let (syncer, key) = linked(&world, &simulator, "linear");
+        let file = format!("tickets/{key}.md");
+        world.edit(&file, "Login fails", "Ours");
+        set(&simulator, &key, Field::Title, "Theirs");
+        for _ in 0..3 {
+            world.cycle(&syncer);
+            assert!(world.read(&file).contains("title: Ours"));
+            assert_eq!(text(&only(&simulator), Field::Title), "Theirs");
+        }
+        let conflicts = syncer.conflicts().unwrap();
+        assert_eq!((conflicts.len(), conflicts[0].field.as_str()), (1, "title"));
+        assert_eq!(syncer.health().unwrap().conflicts, 1);
+        assert_eq!(world.events().iter().filter(|event| matches!(event, Change::Conflict { .. })).count(), 1);
+
+        match side {
+            Some(side) => assert_eq!(syncer.resolve(&ws(&file), Some("title"), side).unwrap(), 1),
+            None => world.edit(&file, "Ours", "Theirs"),
+        }
+        world.cycle(&syncer);
+        world.cycle(&syncer);
+        let holds = if side == Some(Side::Local) { "Ours" } else { "Theirs" };
+        assert!(world.read(&file).contains(&format!("title: {holds}")), "{side:?}: {}", world.read(&file));
+        assert_eq!(text(&only(&simulator), Field::Title), holds);
+        assert!(syncer.conflicts().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_new_ticket_is_created_once_and_linked() {
+    for simulator in [linear(), github()] {
+        let world = World::new();
+        let syncer = world.remote("there", &simulator);
+        world.write("tickets/fix-login.md", "---\ntitle: Fix login\nstatus: todo\nlabels: [bug]\n---\nText.\n");
+        world.cycle(&syncer);
+        let issue = only(&simulator);
+        assert_eq!((text(&issue, Field::Title), text(&issue, Field::Body)), ("Fix login", "Text."));
+        let linked = world.read("tickets/fix-login.md");
+        assert!(linked.starts_with("---\ntitle: Fix login\nstatus: todo\nlabels: [bug]\nsync: {there: "), "{linked}");
+        let writes = simulator.writes();
+        assert_eq!(world.cycle(&syncer), Report::default());
+        assert_eq!(world.files("tickets"), ["fix-login.md"]);
+        assert_eq!(simulator.writes(), writes);
+    }
+}
+
+/// Every step after which a create can be cut off.
+const CREATE_STEPS: [&str; 4] = ["create.sent", "create.answered", "create.tracked", "create.linked"];
+
+#[test]
+fn a_create_cut_off_anywhere_makes_exactly_one_object() {
+    for simulator in [linear as fn() -> Arc<Simulator>, github] {
+        for step in CREATE_STEPS {
+            let (world, simulator) = (World::new(), simulator());
+            world.write("tickets/new.md", "---\ntitle: New\nstatus: todo\n---\nText.\n");
+            world.settle();
+            cut_off(world.remote("there", &simulator), step, Options::default());
+
+            let syncer = world.remote("there", &simulator);
+            for _ in 0..3 {
+                world.cycle(&syncer);
+            }
+            let key = only(&simulator).key;
+            assert!(world.read("tickets/new.md").contains(&key), "{step}: {}", world.read("tickets/new.md"));
+            assert_eq!(world.files("tickets"), ["new.md"], "{step}");
+            assert!(world.store.outbox().unwrap().is_empty(), "{step}");
+        }
+    }
+}
+
+/// Runs a cycle that ends after `step` as if the process had died there.
+fn cut_off(syncer: Syncer, step: &'static str, options: Options) {
+    let reached = Arc::new(AtomicBool::new(false));
+    let seen = reached.clone();
+    let syncer = syncer.with_fault_point(Box::new(move |now| now == step && !seen.swap(true, Ordering::SeqCst)));
+    let outcome = syncer.sync(options);
+    assert!(matches!(&outcome, Err(SyncError::CutOff(at)) if at == step), "{step}: {outcome:?}");
+    assert!(reached.load(Ordering::SeqCst), "{step} is never reached");
+}
+
+#[test]
+fn a_create_whose_answer_is_lost_makes_exactly_one_object() {
+    for simulator in [linear as fn() -> Arc<Simulator>, github] {
+        for fault in [Fault::AfterApply, Fault::Before, Fault::Server] {
+            let (world, simulator) = (World::new(), simulator());
+            let syncer = world.remote("there", &simulator);
+            world.cycle(&syncer);
+            world.write("tickets/new.md", "---\ntitle: New\nstatus: todo\n---\nText.\n");
+            world.settle();
+            simulator.inject(fault);
+            let _ = syncer.push();
+            for _ in 0..3 {
+                world.cycle(&syncer);
+            }
+            assert!(world.read("tickets/new.md").contains(&only(&simulator).key), "{fault:?}");
+            assert_eq!(world.files("tickets"), ["new.md"], "{fault:?}");
+        }
+    }
+}
+
+#[test]
+fn what_others_did_to_an_object_before_its_create_was_answered_is_pulled() {
+    let (world, simulator) = (World::new(), linear());
+    let syncer = world.remote("linear", &simulator);
+    world.cycle(&syncer);
+    world.write("tickets/new.md", "---\ntitle: New\nstatus: todo\n---\n");
+    world.settle();
+    simulator.inject(Fault::AfterApply);
+    syncer.push().unwrap();
+    set(&simulator, &only(&simulator).key, Field::Title, "Renamed");
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert!(world.read("tickets/new.md").contains("title: Renamed"));
+    assert_eq!(text(&only(&simulator), Field::Title), "Renamed");
+}
+
+#[test]
+fn a_ticket_moved_before_it_was_linked_keeps_its_object() {
+    let (world, simulator) = (World::new(), linear());
+    world.write("tickets/new.md", "---\ntitle: New\nstatus: todo\n---\nText.\n");
+    world.settle();
+    cut_off(world.remote("there", &simulator), "create.tracked", Options::default());
+    world.rename("tickets/new.md", "tickets/renamed.md");
+    let syncer = world.remote("there", &simulator);
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert!(world.read("tickets/renamed.md").contains(&only(&simulator).key));
+    assert_eq!(world.files("tickets"), ["renamed.md"]);
+}
+
+#[test]
+fn an_update_and_a_comment_cut_off_anywhere_arrive_once() {
+    let steps = ["update.sent", "update.answered", "update.tracked"];
+    let comment_steps = ["comment.sent", "comment.answered", "comment.tracked", "comment.linked"];
+    for simulator in [linear as fn() -> Arc<Simulator>, github] {
+        for step in steps.into_iter().chain(comment_steps) {
+            let (world, simulator) = (World::new(), simulator());
+            let (_, key) = linked(&world, &simulator, "there");
+            world.edit(&format!("tickets/{key}.md"), "Login fails", "Sign-in fails");
+            world.write(&format!("tickets/{key}/comments/mine.md"), "Still broken.\n");
+            world.settle();
+            cut_off(world.remote("there", &simulator), step, Options::default());
+            let syncer = world.remote("there", &simulator);
+            for _ in 0..3 {
+                world.cycle(&syncer);
+            }
+            let issue = only(&simulator);
+            assert_eq!(text(&issue, Field::Title), "Sign-in fails", "{step}");
+            assert_eq!(issue.comments.len(), 1, "{step}");
+            assert_eq!(world.files(&format!("tickets/{key}/comments")), ["mine.md"], "{step}");
+            assert!(world.read(&format!("tickets/{key}/comments/mine.md")).contains(&issue.comments[0].id));
+            assert!(world.store.outbox().unwrap().is_empty(), "{step}");
+        }
+    }
+}
+
+#[test]
+fn a_pull_cut_off_anywhere_is_taken_up_again() {
+    for step in ["file", "page"] {
+        let (world, simulator) = (World::new(), Arc::new(Simulator::new("s", Flavour::Github).with_page_size(2)));
+        let keys: Vec<String> = (0..5).map(|n| simulator.add(&titled(&format!("Issue {n}"))).key).collect();
+        cut_off(world.remote("there", &simulator), step, Options::default());
+        let syncer = world.remote("there", &simulator);
+        world.cycle(&syncer);
+        world.cycle(&syncer);
+        let mut expected: Vec<String> = keys.iter().map(|key| format!("{key}.md")).collect();
+        expected.sort();
+        assert_eq!(world.files("tickets"), expected, "{step}");
+        assert!(simulator.writes().is_empty());
+    }
+}
+
+#[test]
+fn comments_cross_both_ways() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    simulator.edit(&key, |issue| {
+        issue.comments.push(RemoteComment {
+            id: "theirs-1".into(),
+            author: "../Bob".into(),
+            created_at: "2026-01-01T00:00:00Z".into(),
+            updated_at: "2026-01-01T00:00:00Z".into(),
+            body: "Seen on Safari too.".into(),
+        });
+    });
+    let folder = format!("tickets/{key}/comments");
+    world.write(&format!("{folder}/mine.md"), "Looking.\n");
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    let issue = only(&simulator);
+    let bodies: Vec<&str> = issue.comments.iter().map(|comment| comment.body.as_str()).collect();
+    assert_eq!(bodies, ["Seen on Safari too.", "Looking."]);
+    assert_eq!(world.files(&folder), ["1-Bob.md", "mine.md"]);
+    assert!(world.read(&format!("{folder}/1-Bob.md")).ends_with("---\nSeen on Safari too.\n"));
+    assert_eq!(world.cycle(&syncer), Report::default());
+}
+
+#[test]
+fn a_removed_ticket_is_archived_only_when_its_removal_is_committed() {
+    for simulator in [linear(), github()] {
+        let world = World::new();
+        let (syncer, key) = linked(&world, &simulator, "there");
+        world.remove(&format!("tickets/{key}.md"));
+        world.settler.settle_now().unwrap();
+        syncer.sync(Options::default()).unwrap();
+        assert!(simulator.writes().is_empty(), "{:?}", simulator.writes());
+
+        let report = world.cycle(&syncer);
+        assert_eq!(report.pushed[0].what, ["archived"]);
+        for _ in 0..2 {
+            assert_eq!(world.cycle(&syncer), Report::default());
+        }
+        assert_eq!(simulator.writes().len(), 1);
+        assert!(!world.exists(&format!("tickets/{key}.md")));
+    }
+}
+
+#[test]
+fn a_removed_ticket_comes_back_when_the_remote_changed_it() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    world.edit(&file, "title:", "mine: kept\ntitle:");
+    world.settle();
+    world.remove(&file);
+    set(&simulator, &key, Field::Title, "Still wanted");
+    let report = world.cycle(&syncer);
+    assert_eq!(report.pulled[0].what, ["restored"]);
+    let text = world.read(&file);
+    assert!(text.contains("title: Still wanted") && text.contains("mine: kept"), "{text}");
+    assert!(simulator.writes().is_empty());
+
+    world.remove(&file);
+    world.cycle(&syncer);
+    assert!(only(&simulator).archived);
+}
+
+#[test]
+fn a_new_ticket_in_the_place_of_a_removed_one_is_a_new_ticket() {
+    for simulator in [linear(), github()] {
+        let world = World::new();
+        let syncer = world.remote("there", &simulator);
+        world.write("tickets/a.md", "---\ntitle: First\nstatus: done\n---\n");
+        world.write("tickets/b.md", "---\ntitle: Second\nstatus: todo\n---\n");
+        world.cycle(&syncer);
+        for name in ["a", "b"] {
+            world.remove(&format!("tickets/{name}.md"));
+            world.cycle(&syncer);
+            world.cycle(&syncer);
+            world.write(&format!("tickets/{name}.md"), &format!("---\ntitle: New {name}\nstatus: todo\n---\n"));
+            world.cycle(&syncer);
+        }
+        let mut titles: Vec<String> = simulator.issues().iter().map(|i| text(i, Field::Title).to_owned()).collect();
+        titles.sort();
+        assert_eq!(titles, ["First", "New a", "New b", "Second"]);
+    }
+}
+
+#[test]
+fn a_moved_ticket_leaves_its_place_to_a_new_one() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    world.rename(&file, "tickets/moved.md");
+    world.cycle(&syncer);
+    world.write(&file, "---\ntitle: Another\nstatus: todo\n---\n");
+    world.cycle(&syncer);
+    assert_eq!(simulator.issues().len(), 2);
+    assert!(!world.read(&file).contains(&format!("linear: {key}}}")));
+}
+
+#[test]
+fn a_rewritten_ticket_without_its_link_keeps_its_object() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    world.write(&file, "---\ntitle: Rewritten by a tool\nstatus: todo\n---\nAll new.\n");
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains(&format!("sync: {{linear: {key}}}")));
+    assert_eq!(text(&only(&simulator), Field::Title), "Rewritten by a tool");
+}
+
+/// A tracker that takes some values in a form of its own, and drops others without a word.
+struct Stubborn(Arc<Simulator>);
+
+impl Provider for Stubborn {
+    fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
+        let mut patch = patch.clone();
+        patch.fields.remove(&Field::Assignee);
+        if let Some(FieldValue::Text(Some(title))) = patch.fields.get_mut(&Field::Title) {
+            *title = title.to_uppercase();
+        }
+        self.0.update(id, &patch)
+    }
+
+    fn capabilities(&self) -> Result<Capabilities, RemoteError> {
+        self.0.capabilities()
+    }
+
+    fn account(&self) -> Result<String, RemoteError> {
+        self.0.account()
+    }
+
+    fn changed_since(&self, since: Option<&str>, page: Option<&PageToken>) -> Result<Page, RemoteError> {
+        self.0.changed_since(since, page)
+    }
+
+    fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError> {
+        self.0.fetch(id)
+    }
+
+    fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
+        self.0.create(intent, fields)
+    }
+
+    fn find_created(
+        &self,
+        intent: Uuid,
+        fields: &IssueFields,
+        not_before: Option<&str>,
+    ) -> Result<Option<RemoteIssue>, RemoteError> {
+        self.0.find_created(intent, fields, not_before)
+    }
+
+    fn archive(&self, id: &str) -> Result<(), RemoteError> {
+        self.0.archive(id)
+    }
+
+    fn comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError> {
+        self.0.comment(issue, intent, body)
+    }
+
+    fn find_comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<Option<RemoteComment>, RemoteError> {
+        self.0.find_comment(issue, intent, body)
+    }
+}
+
+#[test]
+fn what_the_remote_renders_or_drops_is_neither_echoed_nor_reverted() {
+    let (world, simulator) = (World::new(), linear());
+    let syncer = world.remote_of("linear", Arc::new(Stubborn(simulator.clone())), "tickets", SyncConfig::default());
+    let key = simulator.add(&titled("login")).key;
+    world.cycle(&syncer);
+    let file = format!("tickets/{key}.md");
+    world.edit(&file, "title: login", "title: sign-in\nassignee: alice");
+    let report = world.cycle(&syncer);
+    assert!(report.refused[0].reason.contains("assignee"), "{report:?}");
+    let (text_now, writes) = (world.read(&file), simulator.writes());
+    for _ in 0..3 {
+        world.cycle(&syncer);
+    }
+    assert!(text_now.contains("title: sign-in\nassignee: alice"));
+    assert_eq!((world.read(&file), simulator.writes()), (text_now, writes));
+    assert_eq!(text(&only(&simulator), Field::Title), "SIGN-IN");
+
+    world.edit(&file, "sign-in", "log-in");
+    world.cycle(&syncer);
+    assert_eq!(text(&only(&simulator), Field::Title), "LOG-IN");
+    set(&simulator, &key, Field::Title, "Log in!");
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains("title: Log in!"));
+}
+
+#[test]
+fn too_many_removals_are_held_for_a_yes() {
+    let (world, simulator) = (World::new(), linear());
+    let limits = SyncConfig { max_removals: 2, ..SyncConfig::default() };
+    let syncer = world.remote_in("linear", &simulator, "tickets", limits);
+    let keys: Vec<String> = (0..3).map(|n| simulator.add(&titled(&format!("Issue {n}"))).key).collect();
+    world.cycle(&syncer);
+    keys.iter().for_each(|key| world.remove(&format!("tickets/{key}.md")));
+    let report = world.cycle(&syncer);
+    assert_eq!((report.held.len(), report.pushed.len()), (3, 0));
+    assert!(report.held.iter().all(|row| row.action == Action::Archive));
+    assert_eq!(syncer.health().unwrap().held, 3);
+    assert!(simulator.issues().iter().all(|issue| !issue.archived));
+
+    syncer.sync(Options { yes: true, ..Options::default() }).unwrap();
+    assert!(simulator.issues().iter().all(|issue| issue.archived));
+    assert_eq!(syncer.health().unwrap().held, 0);
+}
+
+#[test]
+fn too_many_changes_are_held_for_a_yes() {
+    let (world, simulator) = (World::new(), linear());
+    let limits = SyncConfig { max_changes: 2, ..SyncConfig::default() };
+    let syncer = world.remote_in("linear", &simulator, "tickets", limits);
+    for n in 0..3 {
+        world.write(&format!("tickets/new-{n}.md"), &format!("---\ntitle: New {n}\nstatus: todo\n---\n"));
+    }
+    assert_eq!(world.cycle(&syncer).held.len(), 3);
+    assert!(simulator.issues().is_empty());
+    syncer.sync(Options { yes: true, ..Options::default() }).unwrap();
+    assert_eq!(simulator.issues().len(), 3);
+}
+
+#[test]
+fn what_could_not_be_sent_offline_is_sent_later() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    world.edit(&format!("tickets/{key}.md"), "Login fails", "Sign-in fails");
+    world.settle();
+    simulator.inject(Fault::Offline);
+    assert!(matches!(syncer.push(), Err(SyncError::Remote(_))));
+    let health = syncer.health().unwrap();
+    assert_eq!((health.state, health.pending), (HealthState::Waiting, 1));
+    assert!(matches!(syncer.push(), Err(SyncError::Waiting { .. })));
+
+    world.later(60);
+    syncer.push().unwrap();
+    assert_eq!(text(&only(&simulator), Field::Title), "Sign-in fails");
+    assert_eq!(syncer.health().unwrap().state, HealthState::Ok);
+}
+
+#[test]
+fn a_refused_token_stops_the_remote_until_somebody_asks() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, _) = linked(&world, &simulator, "linear");
+    simulator.inject(Fault::Unauthorized);
+    assert!(syncer.pull().is_err());
+    assert_eq!(syncer.health().unwrap().state, HealthState::Stopped);
+    world.later(100_000);
+    assert!(matches!(syncer.pull(), Err(SyncError::Stopped { .. })));
+    syncer.sync(Options::default()).unwrap();
+    syncer.pull().unwrap();
+}
+
+#[test]
+fn what_the_remote_refuses_is_shown_and_stops_nothing_else() {
+    let (world, simulator) = (World::new(), linear());
+    let syncer = world.remote("linear", &simulator);
+    world.write("tickets/a.md", &format!("---\ntitle: {}\nstatus: todo\n---\n", "long ".repeat(100)));
+    world.write("tickets/b.md", "---\ntitle: Fine\nstatus: todo\n---\n");
+    let report = world.cycle(&syncer);
+    assert_eq!((report.refused.len(), report.pushed.len()), (1, 1), "{report:?}");
+    assert_eq!(syncer.problems().unwrap()[0].path, ws("tickets/a.md"));
+    let entry = world.store.outbox().unwrap().remove(0);
+    assert_eq!(entry.state, OutboxState::Refused);
+    world.cycle(&syncer);
+    assert_eq!(world.store.outbox().unwrap()[0].attempts, entry.attempts);
+
+    world.write("tickets/a.md", "---\ntitle: Short\nstatus: todo\n---\n");
+    world.cycle(&syncer);
+    assert_eq!(simulator.issues().len(), 2);
+    assert!(syncer.problems().unwrap().is_empty());
+}
+
+#[test]
+fn an_invalid_ticket_is_neither_sent_nor_written() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    let good = world.read(&file);
+    for bad in ["", "no frontmatter\n", "---\ntitle: [\n---\n", "---\ntitle: x\nstatus: nonsense\n---\n"] {
+        world.write(&file, bad);
+        set(&simulator, &key, Field::Assignee, "alice");
+        world.cycle(&syncer);
+        world.cycle(&syncer);
+        assert_eq!(world.read(&file), bad);
+        assert_eq!(text(&only(&simulator), Field::Title), "Login fails");
+        assert!(simulator.writes().is_empty(), "{bad:?}: {:?}", simulator.writes());
+    }
+    world.write(&file, &good);
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains("assignee: alice"));
+}
+
+#[test]
+fn a_file_that_a_writer_holds_open_is_left_alone_and_taken_later() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    let stat = world.root.stat(&ws(&file)).unwrap();
+    world.root.gate().opened(stat.dev, stat.ino);
+    set(&simulator, &key, Field::Title, "Changed there");
+    let before = world.read(&file);
+    assert_eq!(syncer.pull().unwrap().deferred.len(), 1);
+    assert_eq!(world.read(&file), before);
+    world.root.gate().closed(stat.dev, stat.ino);
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains("Changed there"));
+}
+
+#[test]
+fn a_copied_ticket_does_not_fight_over_its_object() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let original = world.read(&format!("tickets/{key}.md"));
+    world.write("tickets/a-copy.md", &original.replace("Login fails", "A copy"));
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert_eq!(text(&only(&simulator), Field::Title), "Login fails");
+}
+
+#[test]
+fn a_lost_index_loses_no_agreement() {
+    let (world, simulator) = (World::new(), linear());
+    let (_, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    world.edit(&file, "Login fails", "Ours");
+    set(&simulator, &key, Field::Title, "Theirs");
+    world.settle();
+    world.store.set_meta("sync.linear", "{}").unwrap();
+    let syncer = world.remote("linear", &simulator);
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains("Ours"));
+    assert_eq!(text(&only(&simulator), Field::Title), "Theirs");
+    assert_eq!(syncer.conflicts().unwrap().len(), 1);
+}
+
+#[test]
+fn an_object_that_is_gone_leaves_its_file() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    simulator.destroy(&key);
+    world.later(2 * 24 * 60 * 60);
+    world.cycle(&syncer);
+    world.edit(&format!("tickets/{key}.md"), "Login fails", "Mine now");
+    assert_eq!(world.cycle(&syncer).pushed, []);
+    assert!(simulator.issues().is_empty());
+    assert!(world.exists(&format!("tickets/{key}.md")));
+}
+
+#[test]
+fn two_remotes_share_a_workspace() {
+    let world = World::new();
+    let (ours, theirs) = (linear(), github());
+    let one = world.remote_in("linear", &ours, "tickets", SyncConfig::default());
+    let two = world.remote_in("github", &theirs, "tickets/web", SyncConfig::default());
+    world.write("tickets/web/both.md", "---\ntitle: Both\nstatus: todo\n---\nText.\n");
+    world.write("tickets/one.md", "---\ntitle: One\nstatus: todo\n---\n");
+    for _ in 0..3 {
+        world.cycle(&one);
+        world.cycle(&two);
+    }
+    assert_eq!((ours.issues().len(), theirs.issues().len()), (2, 1));
+    set(&theirs, &only(&theirs).key, Field::Title, "Both, renamed on GitHub");
+    for _ in 0..3 {
+        world.cycle(&two);
+        world.cycle(&one);
+    }
+    assert!(ours.issues().iter().any(|issue| text(issue, Field::Title) == "Both, renamed on GitHub"));
+    assert!(world.read("tickets/web/both.md").contains("title: Both, renamed on GitHub"));
+}
+
+#[test]
+fn a_dry_run_says_what_would_happen_and_does_nothing() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let added = simulator.add(&titled("Another")).key;
+    world.edit(&format!("tickets/{key}.md"), "Login fails", "Sign-in fails");
+    world.write("tickets/new.md", "---\ntitle: New\nstatus: todo\n---\n");
+    world.settle();
+    let planned = syncer.sync(Options { dry_run: true, ..Options::default() }).unwrap().planned;
+    let mut rows: Vec<(Action, &str)> = planned.iter().map(|row| (row.action, row.path.as_str())).collect();
+    rows.sort();
+    let (new_file, edited) = (format!("tickets/{added}.md"), format!("tickets/{key}.md"));
+    assert_eq!(
+        rows,
+        [(Action::Write, new_file.as_str()), (Action::Create, "tickets/new.md"), (Action::Update, edited.as_str())]
+    );
+    assert!(!world.exists(&new_file) && simulator.writes().is_empty() && world.store.outbox().unwrap().is_empty());
+}
+
+#[test]
+fn untrusted_keys_stay_in_their_folder() {
+    let (world, simulator) = (World::new(), linear());
+    let syncer = world.remote("linear", &simulator);
+    let title = "../../etc/passwd\n---\nsync: {linear: ENG-1}";
+    simulator.add(&titled(title));
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert_eq!(world.files("tickets").len(), 1);
+    assert!(!Path::new("/tmp/etc").exists());
+    assert_eq!(text(&only(&simulator), Field::Title), title);
+}
+
+/// Something that happens to a workspace or its tracker.
+#[derive(Clone, Debug)]
+enum Happening {
+    NewTicket(u8),
+    NewIssue(u8),
+    /// Ticket, line of the file, new text.
+    LocalEdit(usize, Field, u8),
+    RemoteEdit(usize, Field, u8),
+    LocalComment(usize, u8),
+    RemoteComment(usize, u8),
+    Settle,
+    Sync,
+    /// A sync that ends after a step, and a new process.
+    CutOff(&'static str),
+    Fails(Fault),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let field = || prop::sample::select(vec![Field::Title, Field::Body, Field::Assignee]);
+    let steps = ["file", "page", "create.sent", "create.answered", "create.tracked", "create.linked", "update.sent"]
+        .into_iter()
+        .chain(["update.answered", "update.tracked", "comment.sent", "comment.answered", "comment.tracked"]);
+    prop_oneof![
+        1 => (0..4_u8).prop_map(Happening::NewTicket),
+        1 => (0..4_u8).prop_map(Happening::NewIssue),
+        3 => (0..4_usize, field(), 0..4_u8).prop_map(|(n, field, value)| Happening::LocalEdit(n, field, value)),
+        3 => (0..4_usize, field(), 0..4_u8).prop_map(|(n, field, value)| Happening::RemoteEdit(n, field, value)),
+        1 => (0..4_usize, 0..4_u8).prop_map(|(n, body)| Happening::LocalComment(n, body)),
+        1 => (0..4_usize, 0..4_u8).prop_map(|(n, body)| Happening::RemoteComment(n, body)),
+        2 => Just(Happening::Settle),
+        3 => Just(Happening::Sync),
+        4 => prop::sample::select(steps.collect::<Vec<_>>()).prop_map(Happening::CutOff),
+        2 => prop::sample::select(vec![Fault::Offline, Fault::AfterApply, Fault::Before, Fault::Server])
+            .prop_map(Happening::Fails),
+    ]
+}
+
+impl World {
+    fn happen(&self, happening: &Happening, simulator: &Arc<Simulator>, count: &mut usize) {
+        let ticket = |n: usize| {
+            let files = self.files("tickets");
+            (!files.is_empty()).then(|| format!("tickets/{}", files[n % files.len()]))
+        };
+        let key = |n: usize| {
+            let issues = simulator.issues();
+            (!issues.is_empty()).then(|| issues[n % issues.len()].key.clone())
+        };
+        *count += 1;
+        match happening {
+            // Titles are unique, so that twins can be told from duplicates.
+            Happening::NewTicket(n) => {
+                self.write(
+                    &format!("tickets/new-{count}.md"),
+                    &format!("---\ntitle: Local {n} {count}\nstatus: todo\n---\nx\n\ny\n"),
+                );
+            }
+            Happening::NewIssue(n) => drop(simulator.add(&titled(&format!("Remote {n} {count}")))),
+            Happening::LocalEdit(n, field, value) => {
+                let Some(path) = ticket(*n) else { return };
+                let mut document = Document::parse(self.read(&path).as_bytes());
+                match field {
+                    Field::Body => document.set_body(format!("x\n\n{value}\n\ny\n").as_bytes()),
+                    field => document.set(field.name(), &format!("ours {value}").into()).unwrap(),
+                }
+                self.write(&path, std::str::from_utf8(document.bytes()).unwrap());
+            }
+            Happening::RemoteEdit(n, field, value) => {
+                let Some(key) = key(*n) else { return };
+                let value =
+                    if *field == Field::Body { format!("x\n\ny\n\n{value}") } else { format!("theirs {value}") };
+                set(simulator, &key, *field, &value);
+            }
+            Happening::LocalComment(n, body) => {
+                let Some(path) = ticket(*n) else { return };
+                self.write(
+                    &format!("{}/comments/{count}.md", path.trim_end_matches(".md")),
+                    &format!("Ours {body} {count}\n"),
+                );
+            }
+            Happening::RemoteComment(n, body) => {
+                let Some(key) = key(*n) else { return };
+                let comment = RemoteComment {
+                    id: format!("remote-{count}"),
+                    author: "bob".into(),
+                    created_at: "2026-01-01T00:00:00Z".into(),
+                    updated_at: "2026-01-01T00:00:00Z".into(),
+                    body: format!("Theirs {body} {count}"),
+                };
+                simulator.edit(&key, |issue| issue.comments.push(comment));
+            }
+            Happening::Settle => self.settle(),
+            // A failure is the point of some happenings; what it leaves behind is judged at the end.
+            Happening::Sync => drop(self.remote("there", simulator).sync(Options::default())),
+            Happening::CutOff(step) => {
+                let step = *step;
+                let syncer = self.remote("there", simulator).with_fault_point(Box::new(move |now| now == step));
+                drop(syncer.sync(Options::default()));
+            }
+            Happening::Fails(fault) => simulator.inject(*fault),
+        }
+    }
+
+    /// Syncs until nothing moves; answers the syncer.
+    fn come_to_rest(&self, simulator: &Arc<Simulator>) -> Syncer {
+        let syncer = self.remote("there", simulator);
+        let mut quiet = 0;
+        for _ in 0..20 {
+            self.settle();
+            let report = syncer.sync(Options::default());
+            self.settle();
+            let is_quiet = report.is_ok_and(|report| Report { conflicts: Vec::new(), ..report } == Report::default());
+            quiet = if is_quiet { quiet + 1 } else { 0 };
+            // A link that was only written is told nowhere, and what else the ticket says is sent after it.
+            if quiet == 2 {
+                return syncer;
+            }
+        }
+        panic!("it never comes to rest: {:?}", syncer.sync(Options::default()));
+    }
+}
+
+/// Each case is a whole workspace on a disk: few of them, unless `PROPTEST_CASES` asks for more.
+fn few() -> ProptestConfig {
+    let default = ProptestConfig { max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { default } else { ProptestConfig { cases: 24, ..default } }
+}
+
+proptest! {
+    #![proptest_config(few())]
+
+    #[test]
+    fn whatever_happens_both_sides_end_with_the_same_or_with_a_conflict(
+        happenings in prop::collection::vec(happening(), 1..25), rewrites: bool,
+    ) {
+        let (world, simulator) = (World::new(), if rewrites { linear() } else { github() });
+        let mut count = 0;
+        happenings.iter().for_each(|happening| world.happen(happening, &simulator, &mut count));
+        let syncer = world.come_to_rest(&simulator);
+
+        let (files, issues, conflicts) = (world.files("tickets"), simulator.issues(), syncer.conflicts().unwrap());
+        prop_assert_eq!(files.len(), issues.len(), "{:?} {:?}", files, issues);
+        prop_assert!(world.store.outbox().unwrap().is_empty());
+        for file in files {
+            let path = format!("tickets/{file}");
+            let document = Document::parse(world.read(&path).as_bytes());
+            let key = document.get("sync").and_then(|sync| sync["there"].as_str()).expect("every ticket is linked").to_owned();
+            let issue = issues.iter().find(|issue| issue.key == key).expect("to an object of its own");
+            let in_conflict = |field: &str| conflicts.iter().any(|conflict| conflict.key == key && conflict.field == field);
+            let title = document.get("title").and_then(|title| title.as_str()).unwrap_or_default();
+            prop_assert!(title == text(issue, Field::Title) || in_conflict("title"));
+            let body = String::from_utf8(document.body().to_vec()).unwrap();
+            prop_assert!(body.trim() == text(issue, Field::Body).trim() || in_conflict("body"), "{body:?} {issue:?}");
+            let comments = world.files(&format!("tickets/{}/comments", file.trim_end_matches(".md")));
+            prop_assert_eq!(comments.len(), issue.comments.len(), "{:?} {:?}", comments, issue.comments);
+        }
+    }
+}
