@@ -7,6 +7,7 @@
 //! [`domain`], which is pure. `tests/architecture.rs` keeps it so.
 
 pub mod domain;
+pub mod fs;
 pub mod git;
 pub mod remote;
 pub mod sync;

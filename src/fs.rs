@@ -1,0 +1,220 @@
+//! The filesystem without a kernel: inodes, nodes (real, or virtual folders, links and generated files) and operations,
+//! in our own types.
+//!
+//! Files are passed through to the disk under them; whatever changes something is told to the [`Host`] after it was done.
+//! Nothing here knows FUSE: `mount/` converts, calls and replies. Operations are called by any number of threads.
+
+mod actor;
+mod attributes;
+mod files;
+mod folders;
+mod generated;
+mod names;
+mod node;
+mod stale;
+mod table;
+mod types;
+mod views;
+
+pub use stale::Stale;
+pub use types::{
+    Attr, Caching, Caller, DirEntry, DirSink, Errno, Fh, FileKind, Ino, OpenReply, Result, SetAttr, SetTime, StatFs,
+    Time,
+};
+
+use crate::{
+    domain::{
+        Timestamp,
+        op::{Actor, Op, OpKind},
+        path::WsPath,
+        problem::Problem,
+    },
+    workspace::root::Root,
+};
+use actor::Actors;
+use files::OpenFile;
+use folders::OpenFolder;
+use generated::Generated;
+use node::{Node, Nodes};
+use parking_lot::Mutex;
+use rustix::{
+    fs::{Mode, OFlags},
+    process::{Resource, Rlimit},
+};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use table::Table;
+pub use views::ROOT_NAMES;
+use views::Tree;
+
+/// What the filesystem needs from the rest of trackfs. Implemented by the daemon; by a recorder in tests.
+/// Every method is called on filesystem threads: memory and local disk only.
+pub trait Host: Send + Sync {
+    /// Journals an operation that was carried out.
+    fn record(&self, op: Op);
+
+    /// Returns when every operation recorded so far is on disk.
+    fn durable(&self) -> io::Result<()>;
+
+    /// Why a save of these bytes at this path is refused with EINVAL, if it is.
+    fn check(&self, path: &WsPath, bytes: &[u8]) -> Option<Problem>;
+
+    /// The first problem of a settled file, for the xattr `user.trackfs.problem`.
+    fn problem(&self, path: &WsPath) -> Option<String>;
+
+    /// Changes one field of a ticket's file from one value to another (empty: none), and shows it in the catalog at once.
+    /// An error has an errno: ENOENT when the field is not `from` any more, EINVAL when the schema forbids it, EBUSY
+    /// while a process writes the file.
+    fn set_field(&self, actor: &Actor, path: &WsPath, field: &str, from: &str, to: &str) -> io::Result<()>;
+
+    /// The tickets as they last settled. Cheap: a pointer.
+    fn catalog(&self) -> Arc<Catalog>;
+
+    /// The present content of a file in `status/`.
+    fn status_file(&self, file: StatusFile) -> StatusContent;
+}
+
+/// Content of a generated file.
+#[derive(Clone, Debug)]
+pub enum StatusContent {
+    /// Whole, as of now.
+    Bytes(Arc<[u8]>),
+    /// A file outside the workspace that only grows: read where it stands, so that `tail -f` follows it.
+    Growing(Arc<std::fs::File>),
+}
+
+/// What the views are made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Grows with every change.
+    pub version: u64,
+    /// Status names in schema order: a folder each, also when empty.
+    pub statuses: Vec<String>,
+    /// Ordered by path.
+    pub tickets: Vec<CatalogTicket>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogTicket {
+    pub path: WsPath,
+    pub title: String,
+    pub status: String,
+}
+
+/// The generated files of `status/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StatusFile {
+    Problems,
+    Events,
+    Outbox,
+    Health,
+}
+
+/// The part of all descriptors that nodes may hold; open files, git and the index need the rest.
+const NODE_SHARE: (usize, usize) = (6, 10);
+
+/// The filesystem over one workspace.
+pub struct Fs {
+    root: Arc<Root>,
+    host: Arc<dyn Host>,
+    // Lock order: the gate's pass, an open folder's listing, then one of these or of a node's at a time.
+    nodes: Nodes,
+    files: Table<Arc<OpenFile>>,
+    folders: Table<Arc<OpenFolder>>,
+    next_fh: AtomicU64,
+    actors: Actors,
+    generated: Generated,
+    /// The virtual folders, and the version of the catalog they show.
+    tree: Mutex<Option<(u64, Arc<Tree>)>>,
+    /// Since when virtual folders and links exist.
+    started: Time,
+}
+
+impl Fs {
+    /// Raises the limit of open files as far as it goes: every file the kernel knows costs a descriptor, while there are any.
+    pub fn new(root: Arc<Root>, host: Arc<dyn Host>) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::openat(root.fd(), ".", flags, Mode::empty())?;
+        Ok(Self {
+            root,
+            host,
+            nodes: Nodes::new(folder, raise_file_limit() / NODE_SHARE.1 * NODE_SHARE.0)
+                .map_err(|errno| io::Error::from_raw_os_error(errno.0))?,
+            files: Table::default(),
+            folders: Table::default(),
+            next_fh: AtomicU64::new(1),
+            actors: Actors::default(),
+            generated: Generated::default(),
+            tree: Mutex::default(),
+            started: generated::now(),
+        })
+    }
+
+    /// Virtual names that cannot be reached because the workspace has a real entry of the same name in its root.
+    pub fn shadowed(&self) -> Vec<&'static str> {
+        ROOT_NAMES.into_iter().filter(|name| self.is_real_in_root(name)).collect()
+    }
+
+    /// Files that some process has open.
+    pub fn open_files(&self) -> usize {
+        self.files.len()
+    }
+
+    fn is_real_in_root(&self, name: &str) -> bool {
+        rustix::fs::statat(self.root.fd(), name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// The virtual folders as of now.
+    fn tree(&self) -> Arc<Tree> {
+        let catalog = self.host.catalog();
+        let mut cached = self.tree.lock();
+        match &*cached {
+            Some((version, tree)) if *version == catalog.version => tree.clone(),
+            _ => {
+                let tree = Arc::new(Tree::new(&catalog));
+                *cached = Some((catalog.version, tree.clone()));
+                tree
+            }
+        }
+    }
+
+    fn next_fh(&self) -> Fh {
+        Fh(self.next_fh.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Journals what was done, unless the file has no path that a workspace can name.
+    fn record(&self, actor: Actor, path: Option<WsPath>, kind: OpKind) {
+        if let Some(path) = path {
+            self.host.record(Op { at: Timestamp::now(), actor, path, kind });
+        }
+    }
+
+    fn record_by(&self, caller: &Caller, path: Option<WsPath>, kind: OpKind) {
+        if path.is_some() {
+            self.record(self.actors.of(caller), path, kind);
+        }
+    }
+
+    fn node(&self, ino: Ino) -> Result<Node> {
+        self.nodes.get(ino)
+    }
+}
+
+/// Answers the limit that is in force afterwards.
+fn raise_file_limit() -> usize {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let system: Option<u64> =
+        std::fs::read_to_string("/proc/sys/fs/nr_open").ok().and_then(|text| text.trim().parse().ok());
+    let attempts = [system.max(limit.maximum), limit.maximum];
+    for most in attempts {
+        if rustix::process::setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).is_ok() {
+            return most.map_or(usize::MAX, |most| most as usize);
+        }
+    }
+    limit.current.map_or(usize::MAX, |current| current as usize)
+}

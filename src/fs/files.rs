@@ -1,0 +1,265 @@
+//! Open files: read, write, and what makes a save.
+
+use super::{
+    Errno, Fs, Result, StatusContent,
+    node::{Node, RealNode},
+    types::{Caching, Caller, Fh, FileKind, Ino, OpenReply},
+    views::Virtual,
+};
+use crate::domain::{
+    op::{Actor, OpKind},
+    path::WsPath,
+};
+use parking_lot::Mutex;
+use rustix::{
+    fd::OwnedFd,
+    fs::{self, FallocateFlags, OFlags, SeekFrom},
+    io,
+};
+use std::{
+    fs::File,
+    io::Read,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Longer than any ticket: such a file is not judged at a save, only when it settles.
+const MAX_JUDGED: u64 = 4 << 20;
+/// The kernel takes the count of a copy as 32 bits.
+const MAX_COPY: u64 = 1 << 30;
+
+/// What a file handle stands for.
+pub(super) enum OpenFile {
+    Real(RealFile),
+    Generated(StatusContent),
+}
+
+pub(super) struct RealFile {
+    pub node: Arc<RealNode>,
+    pub fd: OwnedFd,
+    writer: bool,
+    /// Written to since the last time this handle saved.
+    unsaved: AtomicBool,
+    /// Who wrote last: the one to name when the handle is released, which the kernel does on its own account.
+    actor: Mutex<Option<(Caller, Actor)>>,
+}
+
+impl OpenFile {
+    pub fn real(node: Arc<RealNode>, fd: OwnedFd, writer: bool) -> Self {
+        Self::Real(RealFile { node, fd, writer, unsaved: AtomicBool::new(false), actor: Mutex::default() })
+    }
+
+    pub fn as_real(&self) -> Result<&RealFile> {
+        match self {
+            Self::Real(file) => Ok(file),
+            Self::Generated(_) => Err(Errno::ROFS),
+        }
+    }
+}
+
+impl Fs {
+    /// `flags` as of `open`, without O_CREAT. O_APPEND is the kernel's business: it says where to write.
+    pub fn open(&self, caller: &Caller, ino: Ino, flags: i32) -> Result<OpenReply> {
+        match self.node(ino)? {
+            Node::Real(node) => {
+                self.look_again_if_stale(&node)?;
+                self.open_real(caller, &node, flags)
+            }
+            Node::Virtual(node) => match &*node {
+                Virtual::File(_) if flags & libc::O_ACCMODE != libc::O_RDONLY => Err(Errno::ROFS),
+                Virtual::File(file) => {
+                    let (content, ..) = self.generated.now(&*self.host, *file)?;
+                    let fh = self.next_fh();
+                    self.files.insert(fh.0, Arc::new(OpenFile::Generated(content)));
+                    Ok(OpenReply { fh, caching: Caching::Direct, read_only: true })
+                }
+                Virtual::Folder(_) => Err(Errno::ISDIR),
+                Virtual::Link { .. } => Err(Errno(libc::ELOOP)),
+            },
+        }
+    }
+
+    /// When the file was changed underneath since the kernel was told of it, ESTALE makes the kernel look it up anew and
+    /// try again: nobody opens a file with an old size or old pages. Once only, so that a busy file can be opened too.
+    fn look_again_if_stale(&self, node: &RealNode) -> Result<()> {
+        if node.is_stale(&node.peek()?) && !node.retried.swap(true, Ordering::Relaxed) {
+            return Err(Errno::STALE);
+        }
+        node.retried.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(super) fn open_real(&self, caller: &Caller, node: &Arc<RealNode>, flags: i32) -> Result<OpenReply> {
+        let flags = OFlags::from_bits_truncate(flags as u32);
+        let access = flags & OFlags::ACCMODE;
+        let read_only = access == OFlags::RDONLY;
+        let truncates = flags.contains(OFlags::TRUNC);
+        let pass = (!read_only || truncates).then(|| self.root.gate().pass());
+        let fd = node.reopen(access | flags & OFlags::TRUNC)?;
+        let fh = self.add_file(node.clone(), fd, access);
+        drop(pass);
+        if truncates {
+            self.changed(caller, self.file(fh)?.as_real()?, OpKind::Truncate { len: 0 });
+        }
+        let caching = if node.is_stale(&node.peek()?) { Caching::Fresh } else { Caching::Keep };
+        Ok(OpenReply { fh, caching, read_only })
+    }
+
+    /// Fills the buffer from `offset`; short only at the end of the file.
+    pub fn read(&self, fh: Fh, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        match &*self.file(fh)? {
+            OpenFile::Generated(content) => Ok(content.read_at(offset, buffer)?),
+            OpenFile::Real(file) => {
+                let mut filled = 0;
+                while filled < buffer.len() {
+                    match io::pread(&file.fd, &mut buffer[filled..], offset + filled as u64) {
+                        Ok(0) => break,
+                        Ok(count) => filled += count,
+                        Err(io::Errno::INTR) => {}
+                        Err(errno) => return Err(errno.into()),
+                    }
+                }
+                Ok(filled)
+            }
+        }
+    }
+
+    pub fn write(&self, caller: &Caller, fh: Fh, offset: u64, bytes: &[u8]) -> Result<usize> {
+        let open = self.file(fh)?;
+        let file = open.as_real()?;
+        let count = io::retry_on_intr(|| io::pwrite(&file.fd, bytes, offset))?;
+        self.written(caller, file, offset, count as u64);
+        Ok(count)
+    }
+
+    /// One `close` of the handle: a save if it wrote since its last one. EINVAL: the bytes are kept, and are no ticket.
+    pub fn flush(&self, fh: Fh) -> Result<()> {
+        let open = self.file(fh)?;
+        let OpenFile::Real(file) = &*open else { return Ok(()) };
+        self.judge(file)
+    }
+
+    /// The last close: the handle is gone whatever this answers.
+    pub fn release(&self, fh: Fh) {
+        let Some(open) = self.files.remove(fh.0) else { return };
+        let OpenFile::Real(file) = &*open else { return };
+        if !file.writer {
+            return;
+        }
+        let remaining = self.root.gate().closed(file.node.id.0, file.node.id.1);
+        if remaining == 0 && file.node.modified.swap(false, Ordering::AcqRel) {
+            let actor = file.actor.lock().take().map(|(_, actor)| actor).unwrap_or_default();
+            self.record(actor, file.node.path(), OpKind::Close);
+        }
+    }
+
+    /// A save, durable when it returns. EINVAL as of [`Fs::flush`], with the bytes on the disk.
+    pub fn fsync(&self, caller: &Caller, fh: Fh, data_only: bool) -> Result<()> {
+        let open = self.file(fh)?;
+        let OpenFile::Real(file) = &*open else { return Ok(()) };
+        if data_only {
+            fs::fdatasync(&file.fd)?
+        } else {
+            fs::fsync(&file.fd)?
+        }
+        if file.unsaved.load(Ordering::Relaxed) {
+            self.record(self.actor_of(file, caller), file.node.path(), OpKind::Fsync);
+        }
+        self.host.durable()?;
+        self.judge(file)
+    }
+
+    pub fn fallocate(&self, caller: &Caller, fh: Fh, offset: u64, len: u64, mode: i32) -> Result<()> {
+        let open = self.file(fh)?;
+        let file = open.as_real()?;
+        let mode = FallocateFlags::from_bits(mode as u32).ok_or(Errno::NOTSUP)?;
+        fs::fallocate(&file.fd, mode, offset, len)?;
+        self.written(caller, file, offset, len);
+        Ok(())
+    }
+
+    /// `whence` is SEEK_DATA or SEEK_HOLE; the kernel does the others itself.
+    pub fn lseek(&self, fh: Fh, offset: i64, whence: i32) -> Result<i64> {
+        let offset = u64::try_from(offset).map_err(|_| Errno::NXIO)?;
+        let from = match whence {
+            libc::SEEK_DATA => SeekFrom::Data(offset),
+            libc::SEEK_HOLE => SeekFrom::Hole(offset),
+            _ => return Err(Errno::INVAL),
+        };
+        match &*self.file(fh)? {
+            OpenFile::Real(file) => Ok(fs::seek(&file.fd, from)? as i64),
+            OpenFile::Generated(_) => Err(Errno::INVAL),
+        }
+    }
+
+    pub fn copy_file_range(&self, caller: &Caller, from: (Fh, u64), to: (Fh, u64), len: u64) -> Result<usize> {
+        let (source, target) = (self.file(from.0)?, self.file(to.0)?);
+        let (source, target) = (source.as_real().map_err(|_| Errno::NOTSUP)?, target.as_real()?);
+        let (mut read_at, mut write_at) = (from.1, to.1);
+        let len = len.min(MAX_COPY) as usize;
+        let count = fs::copy_file_range(&source.fd, Some(&mut read_at), &target.fd, Some(&mut write_at), len)?;
+        if count > 0 {
+            self.written(caller, target, to.1, count as u64);
+        }
+        Ok(count)
+    }
+
+    pub(super) fn file(&self, fh: Fh) -> Result<Arc<OpenFile>> {
+        self.files.get(fh.0).ok_or(Errno::BADF)
+    }
+
+    /// Content was changed through a handle.
+    pub(super) fn changed(&self, caller: &Caller, file: &RealFile, kind: OpKind) {
+        file.node.modified.store(true, Ordering::Release);
+        file.node.own_change();
+        self.record(self.actor_of(file, caller), file.node.path(), kind);
+    }
+
+    /// As [`Fs::changed`], by what the next save is about.
+    fn written(&self, caller: &Caller, file: &RealFile, offset: u64, len: u64) {
+        file.unsaved.store(true, Ordering::Relaxed);
+        self.changed(caller, file, OpKind::Write { offset, len });
+    }
+
+    fn actor_of(&self, file: &RealFile, caller: &Caller) -> Actor {
+        if let Some((known, actor)) = &*file.actor.lock()
+            && known == caller
+        {
+            return actor.clone();
+        }
+        let actor = self.actors.of(caller);
+        *file.actor.lock() = Some((*caller, actor.clone()));
+        actor
+    }
+
+    fn judge(&self, file: &RealFile) -> Result<()> {
+        if !file.unsaved.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        match file.node.path().filter(|path| self.may_be_refused(path)) {
+            // What may not be read back is judged when it has settled.
+            Some(path) => file.node.reopen(OFlags::RDONLY).map_or(Ok(()), |file| self.refuse_bad_bytes(&path, file)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the host is worth asking: tickets and comments are `*.md`, and nothing else is refused.
+    pub(super) fn may_be_refused(&self, path: &WsPath) -> bool {
+        path.extension() == Some("md")
+    }
+
+    pub(super) fn refuse_bad_bytes(&self, path: &WsPath, file: OwnedFd) -> Result<()> {
+        let stat = fs::fstat(&file)?;
+        if FileKind::of_mode(stat.st_mode) != FileKind::File || stat.st_size as u64 > MAX_JUDGED {
+            return Ok(());
+        }
+        let mut bytes = Vec::with_capacity(stat.st_size as usize);
+        File::from(file).read_to_end(&mut bytes)?;
+        match self.host.check(path, &bytes) {
+            Some(_) => Err(Errno::INVAL),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! Nodes: what the kernel has been told exists, by inode number.
+//!
+//! A real node holds an `O_PATH` descriptor, so that its inode number cannot be reused before the kernel forgets it; when
+//! descriptors run short, further files are held by name alone, and found again for each operation. A node remembers the
+//! name it was last reached by, for the paths of events, and what the kernel was last told about it, so that only changes
+//! made by others are announced.
+
+use super::{
+    table::Table,
+    types::{Attr, Errno, FileKind, Ino, Result, Time},
+    views::Virtual,
+};
+use crate::domain::path::WsPath;
+use parking_lot::Mutex;
+use rustix::{
+    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    fs::{self, AtFlags, Mode, OFlags, Stat},
+};
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+pub(super) const HANDLE_ONLY: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Longer chains of parents cannot be a path.
+const MAX_DEPTH: usize = 2048;
+
+#[derive(Clone)]
+pub(super) enum Node {
+    Real(Arc<RealNode>),
+    Virtual(Arc<Virtual>),
+}
+
+/// A file or folder on the disk.
+pub(super) struct RealNode {
+    pub ino: Ino,
+    pub kind: FileKind,
+    /// Device and inode on the disk.
+    pub id: (u64, u64),
+    /// Empty: the file is found by its place.
+    fd: OnceLock<OwnedFd>,
+    /// Written to since the last time that nobody held it open for writing.
+    pub modified: AtomicBool,
+    /// An open was answered ESTALE so that the kernel looks again: the next one goes through.
+    pub retried: AtomicBool,
+    // Each of these locks is held by itself and for a moment.
+    place: Mutex<Option<Arc<Place>>>,
+    told: Mutex<Option<Version>>,
+    /// The names in this folder that the kernel knows, and what it knows them as.
+    children: Mutex<HashMap<OsString, Ino>>,
+}
+
+/// An `O_PATH` descriptor of a node, for as long as one system call needs it.
+pub(super) enum Handle<'a> {
+    Held(BorrowedFd<'a>),
+    Found(OwnedFd),
+}
+
+impl AsFd for Handle<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Held(fd) => *fd,
+            Self::Found(fd) => fd.as_fd(),
+        }
+    }
+}
+
+impl Handle<'_> {
+    /// A path to exactly this inode, for system calls that take no `O_PATH` descriptor.
+    pub fn proc_path(&self) -> String {
+        proc_path(self.as_fd())
+    }
+}
+
+/// Opens or changes the file behind a descriptor, not whatever has its name by now.
+pub(super) fn proc_path(fd: BorrowedFd<'_>) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}
+
+/// Where a node was last seen.
+pub(super) struct Place {
+    pub parent: Arc<RealNode>,
+    pub name: OsString,
+}
+
+/// As much of `stat` as tells that somebody changed a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Version {
+    size: u64,
+    mtime: Time,
+    ctime: Time,
+}
+
+impl From<&Attr> for Version {
+    fn from(attr: &Attr) -> Self {
+        Self { size: attr.size, mtime: attr.mtime, ctime: attr.ctime }
+    }
+}
+
+impl RealNode {
+    fn new(ino: Ino, fd: Option<OwnedFd>, stat: &Stat) -> Self {
+        Self {
+            ino,
+            kind: FileKind::of_mode(stat.st_mode),
+            id: id_of(stat),
+            fd: fd.map_or_else(OnceLock::new, OnceLock::from),
+            modified: AtomicBool::new(false),
+            retried: AtomicBool::new(false),
+            place: Mutex::default(),
+            told: Mutex::default(),
+            children: Mutex::default(),
+        }
+    }
+
+    /// The file itself. STALE when it has no descriptor and is no longer where it was.
+    pub fn handle(&self) -> Result<Handle<'_>> {
+        match self.fd.get() {
+            Some(fd) => Ok(Handle::Held(fd.as_fd())),
+            None => Ok(Handle::Found(self.find()?)),
+        }
+    }
+
+    fn find(&self) -> Result<OwnedFd> {
+        let place = self.place().ok_or(Errno::STALE)?;
+        let fd = match fs::openat(place.parent.handle()?, &place.name, HANDLE_ONLY, Mode::empty()) {
+            Err(rustix::io::Errno::NOENT) => return Err(Errno::STALE),
+            found => found?,
+        };
+        if id_of(&fs::fstat(&fd)?) == self.id { Ok(fd) } else { Err(Errno::STALE) }
+    }
+
+    /// What the disk says now; the caller is about to tell the kernel.
+    pub fn attr(&self) -> Result<Attr> {
+        let attr = self.peek()?;
+        *self.told.lock() = Some(Version::from(&attr));
+        Ok(attr)
+    }
+
+    /// What the disk says now, for the daemon's own use.
+    pub fn peek(&self) -> Result<Attr> {
+        Ok(Attr::new(self.ino, &fs::fstat(self.handle()?)?))
+    }
+
+    /// The kernel itself asked for a change just made: what it knows is not stale because of it.
+    pub fn own_change(&self) {
+        if let Ok(attr) = self.peek() {
+            *self.told.lock() = Some(Version::from(&attr));
+        }
+    }
+
+    /// Whether the file differs from what the kernel was told.
+    pub fn is_stale(&self, attr: &Attr) -> bool {
+        self.told.lock().is_some_and(|told| told != Version::from(attr))
+    }
+
+    /// The kernel is being told to drop what it knows.
+    pub fn untell(&self) {
+        *self.told.lock() = None;
+    }
+
+    /// Opens the file itself for reading or writing.
+    pub fn reopen(&self, flags: OFlags) -> Result<OwnedFd> {
+        Ok(fs::open(self.handle()?.proc_path(), flags | OFlags::CLOEXEC, Mode::empty())?)
+    }
+
+    pub fn place(&self) -> Option<Arc<Place>> {
+        self.place.lock().clone()
+    }
+
+    /// The path it was last reached by. `None` when it was unlinked or its name is not UTF-8.
+    pub fn path(&self) -> Option<WsPath> {
+        if self.ino == Ino::ROOT {
+            return Some(WsPath::root());
+        }
+        let mut places = vec![self.place()?];
+        while let Some(parent) = places.last().map(|place| &place.parent).filter(|parent| parent.ino != Ino::ROOT) {
+            let place = parent.place()?;
+            places.push(place);
+            if places.len() > MAX_DEPTH {
+                return None;
+            }
+        }
+        let names: Option<Vec<&str>> = places.iter().rev().map(|place| place.name.to_str()).collect();
+        WsPath::new(names?.join("/")).ok()
+    }
+
+    /// The path of an entry of this folder.
+    pub fn path_of(&self, name: &OsStr) -> Option<WsPath> {
+        self.path()?.join(name.to_str()?).ok()
+    }
+
+    /// What the disk says of an entry of this folder.
+    pub fn entry_stat(&self, name: &OsStr) -> Result<Stat> {
+        Ok(fs::statat(self.handle()?, name, AtFlags::SYMLINK_NOFOLLOW)?)
+    }
+
+    /// What the kernel knows this name in the folder as.
+    pub fn child(&self, name: &OsStr) -> Option<Ino> {
+        self.children.lock().get(name).copied()
+    }
+
+    /// The kernel no longer knows the name.
+    pub fn drop_child(&self, name: &OsStr) -> Option<Ino> {
+        self.children.lock().remove(name)
+    }
+
+    /// The kernel learns a name of this node.
+    pub fn put(self: &Arc<Self>, parent: &Arc<RealNode>, name: &OsStr) {
+        parent.children.lock().insert(name.to_owned(), self.ino);
+        let mut place = self.place.lock();
+        if !place.as_ref().is_some_and(|place| Arc::ptr_eq(&place.parent, parent) && place.name == name) {
+            *place = Some(Arc::new(Place { parent: parent.clone(), name: name.to_owned() }));
+        }
+    }
+
+    /// The node lost a name.
+    pub fn leave(&self, parent: &RealNode, name: &OsStr) {
+        let mut place = self.place.lock();
+        if place.as_ref().is_some_and(|place| place.parent.ino == parent.ino && place.name == name) {
+            *place = None;
+        }
+    }
+}
+
+/// All nodes that the kernel holds.
+pub(super) struct Nodes {
+    table: Table<Entry>,
+    /// Numbers of files on other devices, by device and inode.
+    foreign: Mutex<HashMap<(u64, u64), Ino>>,
+    next_foreign: AtomicU64,
+    root_dev: u64,
+    /// Descriptors held by nodes, and how many may be.
+    held: AtomicUsize,
+    budget: usize,
+}
+
+#[derive(Clone)]
+struct Entry {
+    node: Node,
+    /// How often the kernel was told of it and has not yet forgotten.
+    lookups: u64,
+}
+
+impl Nodes {
+    /// `root`: an `O_PATH` descriptor of the workspace. `budget`: how many descriptors files may hold.
+    pub fn new(root: OwnedFd, budget: usize) -> Result<Self> {
+        let stat = fs::fstat(&root)?;
+        let nodes = Self {
+            table: Table::default(),
+            foreign: Mutex::default(),
+            next_foreign: AtomicU64::new(Ino::FOREIGN),
+            root_dev: id_of(&stat).0,
+            held: AtomicUsize::new(0),
+            budget,
+        };
+        let root = Arc::new(RealNode::new(Ino::ROOT, Some(root), &stat));
+        nodes.table.insert(Ino::ROOT.0, Entry { node: Node::Real(root), lookups: 1 });
+        Ok(nodes)
+    }
+
+    pub fn get(&self, ino: Ino) -> Result<Node> {
+        self.table.get(ino.0).map(|entry| entry.node).ok_or(Errno::STALE)
+    }
+
+    pub fn real(&self, ino: Ino) -> Result<Arc<RealNode>> {
+        match self.get(ino)? {
+            Node::Real(node) => Ok(node),
+            Node::Virtual(_) => Err(Errno::ROFS),
+        }
+    }
+
+    /// A real folder, to make or remove names in.
+    pub fn folder(&self, ino: Ino) -> Result<Arc<RealNode>> {
+        let node = self.real(ino)?;
+        if node.kind == FileKind::Folder { Ok(node) } else { Err(Errno::NOTDIR) }
+    }
+
+    /// Counts one lookup of the file behind an `O_PATH` descriptor.
+    pub fn enter(&self, fd: OwnedFd, parent: &Arc<RealNode>, name: &OsStr) -> Result<(Arc<RealNode>, Attr)> {
+        let stat = fs::fstat(&fd)?;
+        let ino = self.ino_of(id_of(&stat));
+        let node = self.table.with(ino.0, |shard| match shard.get_mut(&ino.0) {
+            Some(Entry { node: Node::Real(node), lookups }) => {
+                *lookups += 1;
+                node.clone()
+            }
+            _ => {
+                let node = Arc::new(self.new_node(ino, fd, &stat));
+                shard.insert(ino.0, Entry { node: Node::Real(node.clone()), lookups: 1 });
+                node
+            }
+        });
+        node.put(parent, name);
+        let attr = Attr::new(ino, &stat);
+        *node.told.lock() = Some(Version::from(&attr));
+        Ok((node, attr))
+    }
+
+    /// A file gives its descriptor back when there are too many; a folder keeps it, for the files in it are found by it.
+    fn new_node(&self, ino: Ino, fd: OwnedFd, stat: &Stat) -> RealNode {
+        let is_folder = FileKind::of_mode(stat.st_mode) == FileKind::Folder;
+        let keeps = is_folder || self.held.load(Ordering::Relaxed) < self.budget;
+        self.held.fetch_add(keeps.into(), Ordering::Relaxed);
+        RealNode::new(ino, keeps.then_some(fd), stat)
+    }
+
+    /// Takes hold of a file that is about to lose its name.
+    pub fn hold(&self, node: &RealNode) {
+        if node.fd.get().is_none()
+            && let Ok(fd) = node.find()
+            && node.fd.set(fd).is_ok()
+        {
+            self.held.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts one lookup of a virtual node.
+    pub fn enter_virtual(&self, node: Arc<Virtual>) {
+        let ino = node.ino();
+        self.table.with(ino.0, |shard| {
+            let entry = shard.entry(ino.0).or_insert(Entry { node: Node::Virtual(node), lookups: 0 });
+            entry.lookups += 1;
+        });
+    }
+
+    /// The kernel drops `count` lookups of a node.
+    pub fn forget(&self, ino: Ino, count: u64) {
+        if ino == Ino::ROOT {
+            return;
+        }
+        let gone = self.table.with(ino.0, |shard| {
+            let entry = shard.get_mut(&ino.0)?;
+            entry.lookups = entry.lookups.saturating_sub(count);
+            if entry.lookups == 0 { shard.remove(&ino.0) } else { None }
+        });
+        if let Some(Entry { node: Node::Real(node), .. }) = gone {
+            self.forgotten(&node);
+        }
+    }
+
+    fn forgotten(&self, node: &RealNode) {
+        self.held.fetch_sub(node.fd.get().is_some().into(), Ordering::Relaxed);
+        if let Some(place) = node.place() {
+            let mut children = place.parent.children.lock();
+            if children.get(&place.name) == Some(&node.ino) {
+                children.remove(&place.name);
+            }
+        }
+        if node.ino.0 >= Ino::FOREIGN {
+            self.foreign.lock().remove(&node.id);
+        }
+    }
+
+    /// The inode number of a file on the disk.
+    pub fn ino_of(&self, id: (u64, u64)) -> Ino {
+        if id.0 == self.root_dev && id.1 != Ino::ROOT.0 && id.1 < Ino::FOREIGN {
+            return Ino(id.1);
+        }
+        *self.foreign.lock().entry(id).or_insert_with(|| Ino(self.next_foreign.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+#[expect(clippy::unnecessary_cast, reason = "the widths of stat's fields differ between platforms")]
+pub(super) fn id_of(stat: &Stat) -> (u64, u64) {
+    (stat.st_dev as u64, stat.st_ino as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// A file that was looked up when no descriptor was left for it.
+    fn crowded(dir: &Path) -> (Nodes, Arc<RealNode>) {
+        let open = |path: &Path| fs::open(path, HANDLE_ONLY, Mode::empty()).unwrap();
+        let nodes = Nodes::new(open(dir), 0).unwrap();
+        std::fs::write(dir.join("a"), "text").unwrap();
+        let (node, _) = nodes.enter(open(&dir.join("a")), &nodes.folder(Ino::ROOT).unwrap(), OsStr::new("a")).unwrap();
+        assert!(node.fd.get().is_none());
+        (nodes, node)
+    }
+
+    #[test]
+    fn without_a_descriptor_a_file_is_found_by_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_nodes, node) = crowded(dir.path());
+        assert_eq!(node.peek().unwrap().size, 4);
+        std::fs::write(dir.path().join("b"), "another").unwrap();
+        std::fs::rename(dir.path().join("b"), dir.path().join("a")).unwrap();
+        assert_eq!(node.peek(), Err(Errno::STALE), "the name is another file's now");
+        std::fs::remove_file(dir.path().join("a")).unwrap();
+        assert_eq!(node.peek(), Err(Errno::STALE));
+    }
+
+    #[test]
+    fn a_held_file_is_reached_when_its_name_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (nodes, node) = crowded(dir.path());
+        nodes.hold(&node);
+        std::fs::remove_file(dir.path().join("a")).unwrap();
+        assert_eq!(node.peek().unwrap().nlink, 0);
+        assert_eq!(nodes.held.load(Ordering::Relaxed), 1);
+        nodes.forget(node.ino, 1);
+        assert_eq!(nodes.held.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,214 @@
+//! The virtual folders: `views/` (symlinks to tickets, grouped) and `status/` (generated files).
+//!
+//! A tree is built once per version of the catalog and indexed by name, so that no lookup scans. The number of a virtual
+//! inode follows from what it is: a link whose target changes is another inode, and nothing stale can be read from it.
+
+use super::{Catalog, CatalogTicket, StatusFile, types::Ino};
+use crate::domain::path::WsPath;
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
+
+/// Virtual names in the root of the mount. A real entry of the same name wins.
+pub const ROOT_NAMES: [&str; 2] = ["status", "views"];
+
+const STATUS_FILES: [(&str, StatusFile); 4] = [
+    ("events.jsonl", StatusFile::Events),
+    ("health.json", StatusFile::Health),
+    ("outbox.jsonl", StatusFile::Outbox),
+    ("problems.md", StatusFile::Problems),
+];
+
+/// The folders of `views/`: the field of its name, and how it groups the tickets.
+const VIEWS: [(&str, Grouping); 1] = [("status", by_status)];
+
+type Grouping = for<'c> fn(&'c Catalog) -> Vec<(&'c str, Vec<&'c CatalogTicket>)>;
+
+/// Something that is in the mount only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Virtual {
+    /// By its path in the mount.
+    Folder(String),
+    /// Its own path, and a target relative to its folder.
+    Link {
+        path: String,
+        target: String,
+        ticket: WsPath,
+    },
+    File(StatusFile),
+}
+
+impl Virtual {
+    pub fn ino(&self) -> Ino {
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        Ino(hasher.finish() | Ino::VIRTUAL)
+    }
+}
+
+/// The virtual folders as of one version of the catalog.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    folders: HashMap<String, Folder>,
+}
+
+/// Entries in the order they are listed.
+#[derive(Debug, Default)]
+pub(super) struct Folder {
+    pub entries: Vec<(String, Arc<Virtual>)>,
+    /// The field and the value that its tickets have in common.
+    pub group: Option<(&'static str, String)>,
+    index: HashMap<String, usize>,
+}
+
+impl Folder {
+    pub fn get(&self, name: &str) -> Option<&Arc<Virtual>> {
+        self.index.get(name).map(|at| &self.entries[*at].1)
+    }
+
+    fn push(&mut self, name: String, node: Virtual) {
+        self.index.insert(name.clone(), self.entries.len());
+        self.entries.push((name, Arc::new(node)));
+    }
+}
+
+impl Tree {
+    pub fn new(catalog: &Catalog) -> Self {
+        let mut tree = Self::default();
+        for (view, grouping) in VIEWS {
+            tree.add_folder("views", view);
+            for (group, tickets) in grouping(catalog) {
+                tree.add_group(view, group, &tickets);
+            }
+        }
+        let status = tree.folders.entry("status".to_owned()).or_default();
+        STATUS_FILES.iter().for_each(|(name, file)| status.push((*name).to_owned(), Virtual::File(*file)));
+        tree
+    }
+
+    pub fn folder(&self, path: &str) -> Option<&Folder> {
+        self.folders.get(path)
+    }
+
+    /// Makes the folder and its entry in its parent, unless they are there.
+    fn add_folder(&mut self, parent: &str, name: &str) -> String {
+        let path = format!("{parent}/{name}");
+        if !self.folders.contains_key(&path) {
+            self.folders.insert(path.clone(), Folder::default());
+            let parent = self.folders.entry(parent.to_owned()).or_default();
+            parent.push(name.to_owned(), Virtual::Folder(path.clone()));
+        }
+        path
+    }
+
+    fn add_group(&mut self, field: &'static str, group: &str, tickets: &[&CatalogTicket]) {
+        let path = self.add_folder(&format!("views/{field}"), &folder_name(group));
+        let up = "../".repeat(path.split('/').count());
+        let folder = self.folders.get_mut(&path).expect("it was just added");
+        folder.group = Some((field, group.to_owned()));
+        for ticket in tickets {
+            let name = free_name(ticket, folder);
+            let target = format!("{up}{}", ticket.path.as_str());
+            let link = Virtual::Link { path: format!("{path}/{name}"), target, ticket: ticket.path.clone() };
+            folder.push(name, link);
+        }
+    }
+}
+
+/// The ticket's file name; of several tickets with equal names the later ones are `name~2.md` and so on.
+fn free_name(ticket: &CatalogTicket, folder: &Folder) -> String {
+    let (stem, extension) = (ticket.path.stem(), ticket.path.extension());
+    let numbered = |n: usize| match extension {
+        Some(extension) => format!("{stem}~{n}.{extension}"),
+        None => format!("{stem}~{n}"),
+    };
+    std::iter::once(ticket.path.file_name().to_owned())
+        .chain((2..).map(numbered))
+        .find(|name| folder.get(name).is_none())
+        .expect("the numbers do not end")
+}
+
+/// A group's name as a file name.
+fn folder_name(group: &str) -> String {
+    match group {
+        "" | "." | ".." => format!("({group})"),
+        _ => group.replace(['/', '\0'], "-"),
+    }
+}
+
+/// The schema's statuses in order, then those that tickets have besides.
+fn by_status(catalog: &Catalog) -> Vec<(&str, Vec<&CatalogTicket>)> {
+    let mut members: HashMap<&str, Vec<&CatalogTicket>> = HashMap::new();
+    for ticket in &catalog.tickets {
+        members.entry(&ticket.status).or_default().push(ticket);
+    }
+    let mut seen = HashSet::new();
+    let statuses = catalog.statuses.iter().map(String::as_str);
+    let others = catalog.tickets.iter().map(|ticket| ticket.status.as_str());
+    statuses
+        .chain(others)
+        .filter(|status| seen.insert(*status))
+        .map(|status| (status, members.get(status).cloned().unwrap_or_default()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalog(tickets: &[(&str, &str)]) -> Catalog {
+        Catalog {
+            version: 1,
+            statuses: vec!["todo".into(), "done".into()],
+            tickets: tickets
+                .iter()
+                .map(|(path, status)| CatalogTicket {
+                    path: WsPath::new(*path).unwrap(),
+                    title: String::new(),
+                    status: (*status).into(),
+                })
+                .collect(),
+        }
+    }
+
+    fn names(tree: &Tree, folder: &str) -> Vec<String> {
+        tree.folder(folder).unwrap().entries.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    #[test]
+    fn every_status_is_a_folder_even_when_empty_or_unknown() {
+        let tree = Tree::new(&catalog(&[("tickets/a.md", "todo"), ("tickets/b.md", "odd/one"), ("tickets/c.md", "")]));
+        assert_eq!(names(&tree, "views/status"), ["todo", "done", "odd-one", "()"]);
+        assert_eq!(names(&tree, "views/status/done"), [""; 0]);
+        assert_eq!(names(&tree, "views/status/odd-one"), ["b.md"]);
+    }
+
+    #[test]
+    fn a_link_leads_to_its_ticket_from_where_it_stands() {
+        let tree = Tree::new(&catalog(&[("tickets/auth/a.md", "todo")]));
+        let Virtual::Link { target, .. } = &**tree.folder("views/status/todo").unwrap().get("a.md").unwrap() else {
+            panic!("no link")
+        };
+        assert_eq!(target, "../../../tickets/auth/a.md");
+    }
+
+    #[test]
+    fn equal_file_names_are_numbered_in_the_order_of_their_paths() {
+        let paths = ["tickets/a/x.md", "tickets/b/x.md", "tickets/c/x.md", "tickets/d/x~2.md"];
+        let tree = Tree::new(&catalog(&paths.map(|path| (path, "todo"))));
+        assert_eq!(names(&tree, "views/status/todo"), ["x.md", "x~2.md", "x~3.md", "x~2~2.md"]);
+    }
+
+    #[test]
+    fn a_link_to_another_ticket_is_another_inode() {
+        let link = |target: &str| {
+            let (path, ticket) = ("views/status/todo/a.md".into(), WsPath::new("a.md").unwrap());
+            Virtual::Link { path, target: target.into(), ticket }.ino()
+        };
+        assert_ne!(link("../a.md"), link("../b.md"));
+        assert_eq!(link("../a.md"), link("../a.md"));
+        assert!(link("../a.md").is_virtual());
+    }
+}
