@@ -9,6 +9,8 @@
 pub mod domain;
 pub mod fs;
 pub mod git;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+pub mod mount;
 pub mod remote;
 pub mod sync;
 pub mod workspace;

@@ -1,0 +1,410 @@
+//! FUSE requests: convert, call, reply.
+
+mod convert;
+
+use super::session::Ended;
+use crate::fs::{DirEntry, DirSink, Errno, Fh, Fs, Ino, SetAttr};
+use convert::{
+    GENERATION, TTL, TTL_NONE, attr_ttl, caller, enter, entry_ttl, errno, file_attr, file_type, fopen, missing,
+    send_xattr, set_time,
+};
+use fuser::{
+    BsdFileFlags, CopyFileRangeFlags, FileAttr, FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags, IoctlFlags,
+    KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags, ReplyAttr, ReplyCreate,
+    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen,
+    ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+};
+use std::{
+    cell::RefCell,
+    ffi::OsStr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::Arc,
+    time::SystemTime,
+};
+
+const MAX_BACKGROUND: u16 = 64;
+
+/// Each of these only where the kernel offers it.
+const WANTED: [InitFlags; 7] = [
+    InitFlags::FUSE_PARALLEL_DIROPS,
+    InitFlags::FUSE_DO_READDIRPLUS,
+    InitFlags::FUSE_READDIRPLUS_AUTO,
+    InitFlags::FUSE_ATOMIC_O_TRUNC,
+    InitFlags::FUSE_CACHE_SYMLINKS,
+    InitFlags::FUSE_AUTO_INVAL_DATA,
+    InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+];
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The kernel's view of [`Fs`].
+pub(super) struct Adapter {
+    fs: Arc<Fs>,
+    ended: Arc<Ended>,
+}
+
+impl Adapter {
+    pub fn new(fs: Arc<Fs>, ended: Arc<Ended>) -> Self {
+        Self { fs, ended }
+    }
+}
+
+impl Drop for Adapter {
+    fn drop(&mut self) {
+        self.ended.set();
+    }
+}
+
+/// A panic costs its own request an EIO (a reply that is dropped says so), never the mount.
+fn guarded(request: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(request)).is_err() {
+        tracing::error!("a file system request panicked");
+    }
+}
+
+/// Replies `ok` with the value, or the error.
+macro_rules! answer {
+    ($reply:ident, $result:expr, $value:pat => $ok:expr) => {
+        guarded(move || match $result {
+            Ok($value) => $ok,
+            Err(error) => $reply.error(errno(error)),
+        })
+    };
+}
+
+impl Filesystem for Adapter {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
+        for flag in WANTED {
+            // An older kernel does without.
+            let _ = config.add_capabilities(flag);
+        }
+        let _ = config.set_max_background(MAX_BACKGROUND);
+        Ok(())
+    }
+
+    fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let parent = Ino(parent.0);
+        guarded(|| match self.fs.lookup(parent, name) {
+            Ok(attr) => enter(reply, &attr),
+            Err(Errno::NOENT) if !parent.is_virtual() => reply.entry(&TTL, &missing(), GENERATION),
+            Err(error) => reply.error(errno(error)),
+        });
+    }
+
+    fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
+        guarded(|| self.fs.forget(Ino(ino.0), lookups));
+    }
+
+    fn getattr(&self, _request: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
+        answer!(reply, self.fs.getattr(Ino(ino.0)), attr => reply.attr(&attr_ttl(&attr), &file_attr(&attr)));
+    }
+
+    fn setattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        fh: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let set = SetAttr { mode, uid, gid, size, atime: atime.map(set_time), mtime: mtime.map(set_time) };
+        let changed = || self.fs.setattr(&caller(request), Ino(ino.0), fh.map(|fh| Fh(fh.0)), &set);
+        answer!(reply, changed(), attr => reply.attr(&attr_ttl(&attr), &file_attr(&attr)));
+    }
+
+    fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
+        answer!(reply, self.fs.readlink(Ino(ino.0)), target => reply.data(&target));
+    }
+
+    fn mknod(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        answer!(reply, self.fs.mknod(&caller(request), Ino(parent.0), name, mode, rdev), attr => enter(reply, &attr));
+    }
+
+    fn mkdir(&self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
+        answer!(reply, self.fs.mkdir(&caller(request), Ino(parent.0), name, mode), attr => enter(reply, &attr));
+    }
+
+    fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        answer!(reply, self.fs.unlink(&caller(request), Ino(parent.0), name), () => reply.ok());
+    }
+
+    fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        answer!(reply, self.fs.rmdir(&caller(request), Ino(parent.0), name), () => reply.ok());
+    }
+
+    fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
+        answer!(reply, self.fs.symlink(&caller(request), Ino(parent.0), name, target), attr => enter(reply, &attr));
+    }
+
+    fn rename(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        newparent: INodeNo,
+        newname: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let (from, to) = ((Ino(parent.0), name), (Ino(newparent.0), newname));
+        answer!(reply, self.fs.rename(&caller(request), from, to, flags.bits()), () => reply.ok());
+    }
+
+    fn link(&self, request: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
+        let linked = || self.fs.link(&caller(request), Ino(ino.0), Ino(newparent.0), newname);
+        answer!(reply, linked(), attr => enter(reply, &attr));
+    }
+
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let opened = || self.fs.open(&caller(request), Ino(ino.0), flags.0);
+        answer!(reply, opened(), open => reply.opened(FileHandle(open.fh.0), fopen(&open)));
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let created = || self.fs.create(&caller(request), Ino(parent.0), name, mode, flags);
+        answer!(reply, created(), (attr, open) => {
+            reply.created(&TTL, &file_attr(&attr), GENERATION, FileHandle(open.fh.0), fopen(&open));
+        });
+    }
+
+    fn read(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        guarded(|| {
+            BUFFER.with_borrow_mut(|buffer| {
+                buffer.resize(buffer.len().max(size as usize), 0);
+                match self.fs.read(Fh(fh.0), offset, &mut buffer[..size as usize]) {
+                    Ok(count) => reply.data(&buffer[..count]),
+                    Err(error) => reply.error(errno(error)),
+                }
+            });
+        });
+    }
+
+    fn write(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        data: &[u8],
+        _write_flags: WriteFlags,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let written = || self.fs.write(&caller(request), Fh(fh.0), offset, data);
+        answer!(reply, written(), count => reply.written(count as u32));
+    }
+
+    fn flush(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, _lock_owner: LockOwner, reply: ReplyEmpty) {
+        answer!(reply, self.fs.flush(Fh(fh.0)), () => reply.ok());
+    }
+
+    fn release(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        guarded(|| {
+            self.fs.release(Fh(fh.0));
+            reply.ok();
+        });
+    }
+
+    fn fsync(&self, request: &Request, _ino: INodeNo, fh: FileHandle, datasync: bool, reply: ReplyEmpty) {
+        answer!(reply, self.fs.fsync(&caller(request), Fh(fh.0), datasync), () => reply.ok());
+    }
+
+    fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        answer!(reply, self.fs.opendir(Ino(ino.0)), fh => reply.opened(FileHandle(fh.0), FopenFlags::empty()));
+    }
+
+    fn readdir(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, reply: ReplyDirectory) {
+        guarded(|| {
+            let mut sink = Names(reply);
+            match self.fs.readdir(Fh(fh.0), offset, &mut sink) {
+                Ok(()) => sink.0.ok(),
+                Err(error) => sink.0.error(errno(error)),
+            }
+        });
+    }
+
+    fn readdirplus(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, reply: ReplyDirectoryPlus) {
+        guarded(|| {
+            let mut sink = NamesAndAttrs(reply);
+            match self.fs.readdirplus(Fh(fh.0), offset, &mut sink) {
+                Ok(()) => sink.0.ok(),
+                Err(error) => sink.0.error(errno(error)),
+            }
+        });
+    }
+
+    fn releasedir(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, _flags: OpenFlags, reply: ReplyEmpty) {
+        guarded(|| {
+            self.fs.releasedir(Fh(fh.0));
+            reply.ok();
+        });
+    }
+
+    fn fsyncdir(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        answer!(reply, self.fs.fsyncdir(Fh(fh.0)), () => reply.ok());
+    }
+
+    fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        answer!(reply, self.fs.statfs(), s => {
+            reply.statfs(s.blocks, s.bfree, s.bavail, s.files, s.ffree, s.bsize, s.namelen, s.frsize);
+        });
+    }
+
+    fn setxattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        value: &[u8],
+        flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        answer!(reply, self.fs.setxattr(&caller(request), Ino(ino.0), name, value, flags), () => reply.ok());
+    }
+
+    fn getxattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        answer!(reply, self.fs.getxattr(Ino(ino.0), name), value => send_xattr(reply, size, &value));
+    }
+
+    fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        answer!(reply, self.fs.listxattr(Ino(ino.0)), names => send_xattr(reply, size, &names));
+    }
+
+    fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        answer!(reply, self.fs.removexattr(&caller(request), Ino(ino.0), name), () => reply.ok());
+    }
+
+    fn fallocate(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        length: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        answer!(reply, self.fs.fallocate(&caller(request), Fh(fh.0), offset, length, mode), () => reply.ok());
+    }
+
+    fn lseek(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
+        answer!(reply, self.fs.lseek(Fh(fh.0), offset, whence), offset => reply.offset(offset));
+    }
+
+    fn copy_file_range(
+        &self,
+        request: &Request,
+        _ino_in: INodeNo,
+        fh_in: FileHandle,
+        offset_in: u64,
+        _ino_out: INodeNo,
+        fh_out: FileHandle,
+        offset_out: u64,
+        len: u64,
+        _flags: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        let (from, to) = ((Fh(fh_in.0), offset_in), (Fh(fh_out.0), offset_out));
+        answer!(reply, self.fs.copy_file_range(&caller(request), from, to, len), count => reply.written(count as u32));
+    }
+
+    fn ioctl(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _flags: IoctlFlags,
+        _cmd: u32,
+        _in_data: &[u8],
+        _out_size: u32,
+        reply: ReplyIoctl,
+    ) {
+        reply.error(fuser::Errno::ENOTTY);
+    }
+
+    fn poll(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _notifier: PollNotifier,
+        _events: PollEvents,
+        _flags: PollFlags,
+        reply: ReplyPoll,
+    ) {
+        // The kernel then answers by itself that files are always ready.
+        reply.error(fuser::Errno::ENOSYS);
+    }
+}
+
+struct Names(ReplyDirectory);
+
+impl DirSink for Names {
+    fn add(&mut self, entry: DirEntry<'_>) -> bool {
+        !self.0.add(INodeNo(entry.ino.0), entry.offset, file_type(entry.kind), entry.name)
+    }
+}
+
+struct NamesAndAttrs(ReplyDirectoryPlus);
+
+impl DirSink for NamesAndAttrs {
+    fn add(&mut self, entry: DirEntry<'_>) -> bool {
+        let (ttl, attr) = match entry.attr {
+            Some(attr) => (entry_ttl(attr), file_attr(attr)),
+            None => (TTL_NONE, FileAttr { ino: INodeNo(entry.ino.0), kind: file_type(entry.kind), ..missing() }),
+        };
+        !self.0.add(INodeNo(entry.ino.0), entry.offset, entry.name, &ttl, &attr, GENERATION)
+    }
+}

@@ -1,0 +1,501 @@
+//! The filesystem behind a real mount. Every mount is taken away again, whatever the test did to it.
+#![cfg(all(feature = "fuse", target_os = "linux"))]
+
+use parking_lot::Mutex;
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use trackfs::{
+    domain::{
+        op::Op,
+        path::WsPath,
+        problem::{Problem, Severity},
+    },
+    fs::{Catalog, CatalogTicket, Fs, Host, StatusContent, StatusFile},
+    mount::{MountError, MountOptions, Mounted, mount, usable},
+    workspace::root::Root,
+};
+
+/// Finds `nonsense` in a ticket wrong, and shows one file of events.
+struct TestHost {
+    ops: Mutex<Vec<Op>>,
+    catalog: Mutex<Arc<Catalog>>,
+    events: PathBuf,
+}
+
+impl Host for TestHost {
+    fn record(&self, op: Op) {
+        self.ops.lock().push(op);
+    }
+
+    fn durable(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn check(&self, path: &WsPath, bytes: &[u8]) -> Option<Problem> {
+        let is_bad = path.as_str().starts_with("tickets/") && bytes.windows(8).any(|window| window == b"nonsense");
+        is_bad.then(|| Problem {
+            path: path.clone(),
+            line: 1,
+            column: 1,
+            severity: Severity::Error,
+            code: "nonsense".into(),
+            message: "nonsense".into(),
+            help: None,
+        })
+    }
+
+    fn problem(&self, _path: &WsPath) -> Option<String> {
+        None
+    }
+
+    fn set_field(&self, _: &trackfs::domain::op::Actor, _: &WsPath, _: &str, _: &str, _: &str) -> std::io::Result<()> {
+        Err(std::io::Error::from_raw_os_error(libc::EROFS))
+    }
+
+    fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.lock().clone()
+    }
+
+    fn status_file(&self, file: StatusFile) -> StatusContent {
+        match file {
+            StatusFile::Events => StatusContent::Growing(Arc::new(fs::File::open(&self.events).unwrap())),
+            _ => StatusContent::Bytes(Arc::from(*b"{}\n")),
+        }
+    }
+}
+
+/// A folder outside /tmp, where editors behave differently, with a workspace and a mount point. Removed in the end.
+struct Place {
+    dir: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("m{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(dir.join("ws/tickets")).unwrap();
+        fs::create_dir_all(dir.join("mnt")).unwrap();
+        Self { dir }
+    }
+
+    fn ws(&self) -> PathBuf {
+        self.dir.join("ws")
+    }
+
+    fn mnt(&self) -> PathBuf {
+        self.dir.join("mnt")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for dir in [self.mnt(), self.ws()] {
+            // Nothing is mounted there any more unless the test failed.
+            let _ = Command::new("umount").args(["-l", "-q"]).arg(dir).stderr(Stdio::null()).status();
+        }
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// A mount served by this process. Fields are dropped in order: the mount first.
+struct World {
+    mounted: Mounted,
+    host: Arc<TestHost>,
+    root: Arc<Root>,
+    at: PathBuf,
+    place: Place,
+}
+
+impl World {
+    fn new(threads: usize) -> Self {
+        let place = Place::new();
+        Self::at(place.mnt(), place, threads).unwrap()
+    }
+
+    fn at(at: PathBuf, place: Place, threads: usize) -> Result<Self, MountError> {
+        let events = place.dir.join("events");
+        fs::write(&events, "").unwrap();
+        let host = Arc::new(TestHost { ops: Mutex::default(), catalog: Mutex::default(), events });
+        let root = Arc::new(Root::open(&place.ws()).unwrap());
+        let fs = Arc::new(Fs::new(root.clone(), host.clone()).unwrap());
+        // This test program answers to no `supervise`.
+        let options = MountOptions { threads, supervise: false, ..MountOptions::new(&at) };
+        let mounted = mount(fs, root.clone(), options)?;
+        Ok(Self { mounted, host, root, at, place })
+    }
+
+    /// As a watcher does for each change of the real files.
+    fn notify(&self, path: &str) {
+        self.root.notify_foreign(&WsPath::new(path).unwrap());
+    }
+}
+
+/// FUSE is there, and this process may mount.
+fn can_mount() -> bool {
+    let usable = usable();
+    if let Err(why) = &usable {
+        eprintln!("skipped: {why}");
+    }
+    usable.is_ok()
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !holds() {
+        assert!(since.elapsed() < Duration::from_secs(10), "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn sh(script: &str, dir: &Path) -> Output {
+    Command::new("timeout").args(["-k", "5", "60", "bash", "-c", script]).current_dir(dir).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn what_is_written_in_the_mount_is_on_the_disk_with_any_number_of_threads() {
+    for threads in [1, 4] {
+        if !can_mount() {
+            return;
+        }
+        let world = World::new(threads);
+        let script = "mkdir tickets/a && echo one > tickets/a/x.md && echo two >> tickets/a/x.md && mv tickets/a tickets/b \
+                      && ln -s b/x.md tickets/link && cat tickets/link && rm -r tickets/b && ls -A tickets";
+        assert_eq!(stdout(&sh(script, &world.at)), "one\ntwo\nlink\n");
+        let names: Vec<_> =
+            fs::read_dir(world.place.ws().join("tickets")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, ["link"]);
+    }
+}
+
+#[test]
+fn the_mount_may_lie_over_the_workspace_itself() {
+    if !can_mount() {
+        return;
+    }
+    let place = Place::new();
+    fs::write(place.ws().join("tickets/before.md"), "before").unwrap();
+    let world = World::at(place.ws(), place, 1).unwrap();
+    assert_eq!(
+        stdout(&sh("cat tickets/before.md; ls; echo new > tickets/new.md", &world.at)),
+        "beforestatus\ntickets\nviews\n"
+    );
+    world.mounted.unmount();
+    assert_eq!(fs::read_to_string(world.at.join("tickets/new.md")).unwrap(), "new\n");
+    assert!(!world.at.join("views").exists());
+}
+
+#[test]
+fn operations_name_the_program() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::new(4);
+    stdout(&sh("echo x | tee tickets/t.md", &world.at));
+    eventually("close is recorded", || world.host.ops.lock().len() >= 3);
+    let ops = world.host.ops.lock();
+    let told: Vec<_> =
+        ops.iter().map(|op| serde_json::to_value(op).unwrap()["op"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(told, ["create", "write", "close"]);
+    assert!(ops.iter().all(|op| op.actor.name == "tee" && op.path.as_str() == "tickets/t.md"), "{ops:?}");
+}
+
+#[test]
+fn a_writer_hears_at_close_and_at_rename_that_its_ticket_is_bad() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::new(4);
+    let copied = sh("echo nonsense > ../bad; cp ../bad tickets/t.md", &world.at);
+    assert!(String::from_utf8_lossy(&copied.stderr).contains("Invalid argument"), "{copied:?}");
+    assert_eq!(fs::read_to_string(world.place.ws().join("tickets/t.md")).unwrap(), "nonsense\n", "the bytes are kept");
+    let moved = sh("echo nonsense > scratch; echo fine > tickets/u.md; mv scratch tickets/u.md", &world.at);
+    assert!(!moved.status.success(), "{moved:?}");
+    assert_eq!(stdout(&sh("cat tickets/u.md scratch", &world.at)), "fine\nnonsense\n");
+}
+
+#[test]
+fn foreign_changes_are_seen_at_once() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::new(4);
+    let (inside, real) = (world.at.join("tickets/t.md"), world.place.ws().join("tickets/t.md"));
+    assert!(!inside.exists(), "the kernel now remembers that there is no such file");
+    fs::write(&real, "one").unwrap();
+    world.notify("tickets/t.md");
+    eventually("the new file appears", || inside.exists());
+    let mut held = fs::File::open(&inside).unwrap();
+    assert_eq!(io::read_to_string(&mut held).unwrap(), "one");
+
+    fs::write(&real, "two and longer").unwrap();
+    world.notify("tickets/t.md");
+    eventually("the size follows", || fs::metadata(&inside).unwrap().len() == 14);
+    assert_eq!(fs::read_to_string(&inside).unwrap(), "two and longer");
+    use std::os::unix::fs::FileExt;
+    let mut bytes = [0; 14];
+    held.read_exact_at(&mut bytes, 0).unwrap();
+    assert_eq!(&bytes, b"two and longer", "an open file follows too");
+
+    fs::write(real.with_file_name("u.md"), "three").unwrap();
+    fs::rename(real.with_file_name("u.md"), &real).unwrap();
+    world.notify("tickets/t.md");
+    eventually("the replacement appears", || fs::read_to_string(&inside).unwrap() == "three");
+
+    fs::remove_file(&real).unwrap();
+    world.notify("tickets/t.md");
+    eventually("the file disappears", || !inside.exists());
+}
+
+#[test]
+fn an_open_never_sees_an_old_size_even_if_nobody_announced_the_change() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::new(4);
+    let (inside, real) = (world.at.join("t.md"), world.place.ws().join("t.md"));
+    for n in 0..200 {
+        let text = "x".repeat(n * 7 % 50 + n);
+        fs::write(&real, &text).unwrap();
+        assert_eq!(fs::read_to_string(&inside).unwrap(), text);
+    }
+}
+
+#[test]
+fn views_and_growing_files_are_read_like_any_other() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::new(4);
+    fs::write(world.place.ws().join("tickets/t.md"), "text").unwrap();
+    let ticket = CatalogTicket { path: WsPath::new("tickets/t.md").unwrap(), title: "t".into(), status: "todo".into() };
+    *world.host.catalog.lock() = Arc::new(Catalog { version: 1, statuses: vec!["todo".into()], tickets: vec![ticket] });
+    assert_eq!(
+        stdout(&sh("cat views/status/todo/*; stat -c %s status/health.json; cat status/health.json", &world.at)),
+        "text3\n{}\n"
+    );
+    *world.host.catalog.lock() = Arc::new(Catalog { version: 2, ..Catalog::default() });
+    assert!(!world.at.join("views/status/todo/t.md").exists());
+
+    let mut events = fs::File::options().append(true).open(&world.host.events).unwrap();
+    let mut tail = Command::new("timeout")
+        .args(["5", "tail", "-f", "status/events.jsonl"])
+        .current_dir(&world.at)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    events.write_all(b"{\"seq\":1}\n").unwrap();
+    let mut line = String::new();
+    io::BufRead::read_line(&mut io::BufReader::new(tail.stdout.take().unwrap()), &mut line).unwrap();
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    assert_eq!(line, "{\"seq\":1}\n");
+}
+
+#[test]
+fn a_live_mount_and_a_place_inside_the_workspace_are_refused() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::new(1);
+    let again = World::at(world.at.clone(), Place::new(), 1).err().unwrap();
+    assert!(matches!(again, MountError::Mounted(_)), "{again}");
+    let place = Place::new();
+    let inside = World::at(place.ws().join("tickets"), place, 1).err().unwrap();
+    assert!(matches!(inside, MountError::InsideWorkspace(_)), "{inside}");
+    let place = Place::new();
+    let missing = World::at(place.dir.join("nothing"), place, 1).err().unwrap();
+    assert!(matches!(missing, MountError::Mountpoint(..)), "{missing}");
+}
+
+#[test]
+fn unmounting_from_outside_ends_the_mount_and_spares_who_came_after() {
+    if !can_mount() || !is_root() {
+        return;
+    }
+    let world = World::new(4);
+    assert!(world.mounted.is_alive());
+    assert!(Command::new("umount").arg(&world.at).status().unwrap().success());
+    world.mounted.wait();
+    assert!(!world.mounted.is_alive());
+    assert!(Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(&world.at).status().unwrap().success());
+    fs::write(world.at.join("theirs"), "").unwrap();
+    world.mounted.unmount();
+    assert!(world.at.join("theirs").exists());
+}
+
+#[test]
+fn a_busy_mount_is_unmounted_all_the_same() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::new(4);
+    fs::write(world.at.join("t.md"), "text").unwrap();
+    let held = fs::File::open(world.at.join("t.md")).unwrap();
+    world.mounted.unmount();
+    assert!(!world.at.join("t.md").exists());
+    drop(held);
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The bare file system in a process of its own, in a process group that ends with the test.
+struct Bare {
+    child: Child,
+    place: Place,
+}
+
+impl Bare {
+    fn start(place: Place, before: &str) -> Self {
+        let program = std::env::current_exe().unwrap().parent().unwrap().join("../examples/bare_mount");
+        let script = format!("{before} exec timeout -s KILL 900 {} ws mnt", program.display());
+        let child = Command::new("bash")
+            .args(["-c", &script])
+            .current_dir(&place.dir)
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut bare = Self { child, place };
+        let mut line = String::new();
+        io::BufRead::read_line(&mut io::BufReader::new(bare.child.stdout.take().unwrap()), &mut line).unwrap();
+        assert_eq!(line, "mounted\n");
+        bare
+    }
+
+    fn kill(&mut self) {
+        let group = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        let _ = self.child.wait();
+    }
+
+    /// Runs a conformance script on a folder of the mount; answers its last line.
+    fn conformance(&self, command: &str) -> String {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
+        let dir = self.place.mnt().join("specs");
+        fs::create_dir_all(&dir).unwrap();
+        let script = format!("cd {} && {} 2>&1", scripts.display(), command.replace("MOUNTDIR", dir.to_str().unwrap()));
+        let output = Command::new("timeout").args(["-k", "5", "500", "bash", "-c", &script]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{command}\n{text}");
+        text.lines().last().unwrap_or_default().to_owned()
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn is_mounted(dir: &Path) -> bool {
+    fs::read_to_string("/proc/self/mountinfo").unwrap().contains(&format!(" {} ", dir.display()))
+}
+
+#[test]
+fn a_killed_daemon_leaves_no_dead_mount() {
+    if !can_mount() {
+        return;
+    }
+    let mut bare = Bare::start(Place::new(), "");
+    assert!(is_mounted(&bare.place.mnt()));
+    bare.kill();
+    eventually("the supervisor unmounts", || !is_mounted(&bare.place.mnt()));
+}
+
+fn supervisor_of(mnt: &Path) -> Option<rustix::process::Pid> {
+    let of_mount = |id: i32| {
+        let command = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        command.contains("\0supervise\0") && command.ends_with(&format!("\0{}\0", mnt.display()))
+    };
+    let mut processes =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    rustix::process::Pid::from_raw(processes.find(|id| of_mount(*id))?)
+}
+
+#[test]
+fn a_dead_mount_is_healed_by_the_next() {
+    if !can_mount() {
+        return;
+    }
+    let mut bare = Bare::start(Place::new(), "");
+    let mnt = bare.place.mnt();
+    let mut supervisor = None;
+    eventually("the supervisor runs", || {
+        supervisor = supervisor_of(&mnt);
+        supervisor.is_some()
+    });
+    rustix::process::kill_process(supervisor.unwrap(), rustix::process::Signal::KILL).unwrap();
+    bare.kill();
+    eventually("the mount is dead", || fs::metadata(&mnt).is_err_and(|e| e.raw_os_error() == Some(libc::ENOTCONN)));
+    let world = World::at(mnt, Place::new(), 1).unwrap();
+    assert!(world.at.join("tickets").is_dir());
+}
+
+#[test]
+fn few_descriptors_serve_many_files() {
+    if !can_mount() {
+        return;
+    }
+    let bare = Bare::start(Place::new(), "ulimit -n 400;");
+    let script = "for i in $(seq 3000); do echo $i > $i.md; done; ls -l | grep -c '\\.md$'; cat *.md | wc -l; \
+                  exec 5<>2999.md; rm *.md; stat -Lc %h /dev/fd/5; ls";
+    assert_eq!(stdout(&sh(script, &bare.place.mnt().join("tickets"))), "3000\n3000\n0\n");
+}
+
+#[test]
+#[ignore = "a minute: the tools people use, git, SQLite and a differential run against tmpfs"]
+fn tools_work_in_the_mount_as_on_a_disk() {
+    if !can_mount() || !is_root() {
+        return;
+    }
+    let bare = Bare::start(Place::new(), "");
+    let reference = bare.place.dir.join("ref");
+    fs::create_dir(&reference).unwrap();
+    for command in ["./tools.sh MOUNTDIR", "./git_in_mount.sh MOUNTDIR", "./sqlite_in_mount.sh MOUNTDIR"] {
+        eprintln!("{command}: {}", bare.conformance(command));
+    }
+    for profile in ["plain", "editor"] {
+        let command =
+            format!("python3 difffs.py MOUNTDIR {} --profile {profile} --seeds 5 --ops 300", reference.display());
+        eprintln!("{command}: {}", bare.conformance(&command));
+    }
+}
+
+#[test]
+#[ignore = "a minute: real editors on a terminal"]
+fn editors_save_in_the_mount_as_on_a_disk() {
+    if !can_mount() {
+        return;
+    }
+    let bare = Bare::start(Place::new(), "");
+    eprintln!("{}", bare.conformance("python3 editors.py MOUNTDIR --group fast"));
+}
+
+#[test]
+#[ignore = "needs pjdfstest 0.2.2 on the path or in $PJDFSTEST, and root"]
+fn posix_semantics_hold_in_the_mount() {
+    if !can_mount() {
+        return;
+    }
+    let bare = Bare::start(Place::new(), "");
+    eprintln!("{}", bare.conformance("./pjd_rs.sh MOUNTDIR all --expect pjd_expected.txt"));
+}
