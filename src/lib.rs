@@ -6,6 +6,8 @@
 //! Dependencies point one way: `cli → daemon → { mount → fs → workspace, sync → remote, git }`, and everything may use
 //! [`domain`], which is pure. `tests/architecture.rs` keeps it so.
 
+pub mod cli;
+pub mod daemon;
 pub mod domain;
 pub mod fs;
 pub mod git;

@@ -1,0 +1,136 @@
+//! The command line: arguments in, one screen or JSON lines out.
+//!
+//! Exit codes: 0 it is done, 1 it failed (the reason stands on stderr), 2 the command line is wrong. A reader that goes
+//! away (`trackfs log | head`) is no failure. One file per command group; only this layer names clap.
+
+mod ask;
+mod demo;
+mod events;
+mod failure;
+mod init;
+mod log;
+mod mount;
+mod output;
+mod remote;
+mod report;
+
+use clap::{Args, Parser, Subcommand};
+use output::Output;
+use std::{io::Write, path::PathBuf, process::ExitCode};
+use tracing_subscriber::EnvFilter;
+
+#[derive(Debug, Parser)]
+#[command(name = "trackfs", version, about, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  trackfs init ~/planning && cd ~/planning
+  trackfs mount                              the folder now answers saves, and has views/ and status/
+  vim tickets/fix-login.md                   a save is a commit soon, and an issue where a remote is set up
+  trackfs remote add github --type github --repo acme/app
+  trackfs sync --dry-run                     what would be pulled and pushed
+  trackfs demo                               all of it on a throw-away workspace
+
+Tokens are read from GITHUB_TOKEN (or `gh auth token`) and LINEAR_API_KEY; TRACKFS_LOG=debug says more on stderr.";
+
+#[derive(Debug, Args)]
+struct Global {
+    /// Print JSON: one object, or one a line for lists
+    #[arg(long, global = true)]
+    json: bool,
+    /// Act as if started in DIR
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a folder a workspace: files, folders and history that are there stay
+    Init(init::InitArgs),
+    /// Mount the workspace: saves are answered, and there are views/ and status/
+    Mount(mount::MountArgs),
+    /// Settle, commit and unmount; ends `watch`, too
+    Unmount(mount::DirArgs),
+    /// Like mount without virtual folders: events, commits and sync on plain files, without FUSE
+    Watch(mount::DirArgs),
+    /// Show what runs, what is not committed, and what is wrong
+    Status(ask::StatusArgs),
+    /// Commit what was saved, now instead of when it has been quiet for a while
+    Commit(ask::CommitArgs),
+    /// Commit and push everything that is pending, and wait until it is done
+    Flush,
+    /// Pull from and push to one remote, or all
+    Sync(ask::SyncArgs),
+    /// Show the commits that changed a file, a folder, or anything
+    Log(log::LogArgs),
+    /// Show what happened: tickets created, fields changed, commits, pushes
+    Events(events::EventsArgs),
+    /// Say which trackers this workspace keeps in step
+    #[command(subcommand)]
+    Remote(remote::RemoteCommand),
+    /// Show all of it on a throw-away workspace with 200 tickets
+    Demo(demo::DemoArgs),
+    #[command(hide = true)]
+    Supervise(mount::SuperviseArgs),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    start_logging();
+    let cli = Cli::parse();
+    match run(cli, &mut std::io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if failure::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when stderr is closed.
+            let _ = failure::print(&error, &mut std::io::stderr().lock());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
+    if let Some(directory) = &cli.global.directory {
+        std::env::set_current_dir(directory)
+            .map_err(|error| failure::because(format!("{} cannot be entered", directory.display()), error))?;
+    }
+    let mut out = Output::new(stdout, cli.global.json);
+    match cli.command {
+        Command::Init(args) => init::run(&args, &mut out),
+        Command::Mount(args) => mount::mount(&args, &mut out),
+        Command::Unmount(args) => mount::unmount(&args, &mut out),
+        Command::Watch(args) => mount::watch(&args, &mut out),
+        Command::Status(args) => ask::status(&args, &mut out),
+        Command::Commit(args) => ask::commit(args, &mut out),
+        Command::Flush => ask::flush(&mut out),
+        Command::Sync(args) => ask::sync(args, &mut out),
+        Command::Log(args) => log::run(&args, &mut out),
+        Command::Events(args) => events::run(&args, &mut out),
+        Command::Remote(command) => remote::run(command, &mut out),
+        Command::Demo(args) => demo::run(&args, &mut out),
+        Command::Supervise(args) => Ok(mount::supervise(&args)?),
+    }?;
+    Ok(out.flush()?)
+}
+
+fn start_logging() {
+    let filter = EnvFilter::try_from_env("TRACKFS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,161 @@
+//! `mount`, `watch`, `unmount`: the daemons of a workspace, begun and ended.
+
+use super::{ask::locate, failure::advise, output::Output};
+use crate::daemon::{Location, detach, location::LocationError, run};
+use clap::Args;
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trackfs mount                       the workspace around here, over itself
+  trackfs mount ~/planning --at ~/p   at another place
+  trackfs mount --foreground          for a service manager; SIGTERM ends it")]
+pub struct MountArgs {
+    /// A folder of the workspace [default: here]
+    dir: Option<PathBuf>,
+    /// Mount here instead of over the workspace itself
+    #[arg(long, value_name = "MOUNTPOINT")]
+    at: Option<PathBuf>,
+    /// Stay in the foreground
+    #[arg(long, short)]
+    foreground: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DirArgs {
+    /// A folder of the workspace [default: here]
+    dir: Option<PathBuf>,
+}
+
+/// What the mount's supervisor is started with.
+#[derive(Debug, Args)]
+pub struct SuperviseArgs {
+    #[arg(long)]
+    fd: i32,
+    #[arg(long)]
+    mountpoint: PathBuf,
+}
+
+pub fn mount(args: &MountArgs, out: &mut Output) -> anyhow::Result<()> {
+    let at = locate_healed(args.dir.as_deref())?;
+    if at.is_live() {
+        return Err(advise(
+            format!("{} is already mounted or watched", at.dir.display()),
+            "`trackfs status` shows by which process; `trackfs unmount` ends it",
+        ));
+    }
+    if args.foreground {
+        return mount_here(&at, args.at.clone(), out);
+    }
+    let mut arguments: Vec<OsString> = vec!["mount".into(), "--foreground".into(), at.dir.clone().into()];
+    if let Some(mountpoint) = &args.at {
+        // The daemon stands elsewhere.
+        arguments.extend(["--at".into(), std::path::absolute(mountpoint)?.into()]);
+    }
+    out.line(detach::start(&at, &arguments)?)?;
+    tell_shell(
+        args.at.as_ref().unwrap_or(&at.dir),
+        "Your shell stands in the folder below the mount: `cd .` takes it in",
+        out,
+    )
+}
+
+/// A shell keeps the folder it stands in, which is now another one of the same path.
+fn tell_shell(folder: &Path, hint: &str, out: &mut Output) -> anyhow::Result<()> {
+    if stands_in(folder) {
+        out.line(hint)?;
+    }
+    Ok(())
+}
+
+/// Whether the shell that called us has its working directory in `folder`.
+fn stands_in(folder: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    let shell = std::env::var_os("PWD").and_then(|path| real(Path::new(&path)));
+    shell.zip(real(folder)).is_some_and(|(shell, folder)| shell.starts_with(folder))
+}
+
+/// Prints one line when the mount can be used, and returns when it has ended.
+fn mount_here(at: &Location, mountpoint: Option<PathBuf>, out: &mut Output) -> anyhow::Result<()> {
+    let place = mountpoint.as_ref().unwrap_or(&at.dir).display().to_string();
+    run::mount(at, &run::MountArgs { at: mountpoint }, |_| announce(out, &format!("mounted at {place}")))
+}
+
+pub fn watch(args: &DirArgs, out: &mut Output) -> anyhow::Result<()> {
+    let at = locate(args.dir.as_deref())?;
+    let line = format!("watching {}; Ctrl-C ends it", at.dir.display());
+    run::watch(&at, |_| announce(out, &line))
+}
+
+pub fn unmount(args: &DirArgs, out: &mut Output) -> anyhow::Result<()> {
+    let at = locate_healed(args.dir.as_deref())?;
+    let dir = at.dir.display();
+    if !run::unmount(&at)? {
+        return Ok(out.line(format!("{dir} is not mounted"))?);
+    }
+    out.line(format!("{dir} is unmounted, everything is committed"))?;
+    tell_shell(&at.dir, "Your shell still stands in the mount that was: `cd .` takes it out", out)
+}
+
+fn announce(out: &mut Output, line: &str) {
+    if let Err(error) = out.line(line).and_then(|()| out.flush()) {
+        tracing::debug!("nobody reads what this daemon prints: {error}");
+    }
+}
+
+/// The workspace around `start`, after taking away the dead mount that hides it, if there is one.
+fn locate_healed(start: Option<&Path>) -> anyhow::Result<Location> {
+    // Where this process stands is still the dead mount afterwards; its path is not.
+    let start = std::path::absolute(start.unwrap_or(Path::new(".")))?;
+    match Location::discover(&start) {
+        Err(LocationError::DeadMount(path)) => {
+            heal(&path)?;
+            Ok(Location::discover(&start)?)
+        }
+        found => Ok(found?),
+    }
+}
+
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+mod fuse {
+    use super::SuperviseArgs;
+    use std::{io, path::Path};
+
+    /// Whether a mount is possible here; the error is one sentence.
+    pub fn usable() -> Result<(), String> {
+        crate::mount::usable()
+    }
+
+    pub fn heal(path: &Path) -> anyhow::Result<()> {
+        Ok(crate::mount::take_away_dead(path)?)
+    }
+
+    pub fn supervise(args: &SuperviseArgs) -> io::Result<()> {
+        crate::mount::supervise_main(args.fd, &args.mountpoint)
+    }
+}
+
+#[cfg(not(all(feature = "fuse", target_os = "linux")))]
+mod fuse {
+    use super::SuperviseArgs;
+    use std::{io, path::Path};
+
+    pub fn usable() -> Result<(), String> {
+        Err("this trackfs was built without FUSE".to_owned())
+    }
+
+    pub fn heal(path: &Path) -> anyhow::Result<()> {
+        anyhow::bail!("{} is a dead mount: `fusermount3 -uz` takes it away", path.display())
+    }
+
+    pub fn supervise(_args: &SuperviseArgs) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+use fuse::heal;
+pub use fuse::{supervise, usable};

@@ -1,0 +1,316 @@
+//! `remote`: the trackers of a workspace, as `.trackfs/config.yaml` names them.
+//!
+//! The file is the user's: an edit touches the lines of one remote, and no token ever gets into it.
+
+mod edit;
+mod secret;
+
+use super::{
+    ask::locate,
+    failure::{advise, because},
+    output::Output,
+};
+use crate::{
+    daemon::Location,
+    domain::path::WsPath,
+    remote::connect,
+    workspace::{
+        config::{Config, RemoteConfig, RemoteKind, TokenSource},
+        root::{ReplaceError, Root},
+    },
+};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead, IsTerminal},
+};
+
+#[derive(Debug, Subcommand)]
+pub enum RemoteCommand {
+    /// Keep a tracker in step with a folder of tickets
+    Add(AddArgs),
+    /// Show the remotes and where their tokens come from
+    List,
+    /// Forget a remote; tickets and issues stay on both sides
+    Remove(RemoveArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trackfs remote add github --type github --repo acme/app
+  trackfs remote add linear --type linear --team ENG --folder tickets/eng
+  trackfs remote add work --type github --repo acme/app --token-command 'pass show github'
+
+Without --token-env and --token-command the token is taken from GITHUB_TOKEN (or `gh auth token`) or LINEAR_API_KEY.
+A token itself is never an argument and never in a file of the workspace.")]
+pub struct AddArgs {
+    /// What tickets and messages call it
+    name: String,
+    /// What it is
+    #[arg(long = "type", value_enum)]
+    kind: Kind,
+    /// GitHub: OWNER/REPO
+    #[arg(long, required_if_eq("kind", "github"))]
+    repo: Option<String>,
+    /// Linear: the team's key, e.g. ENG
+    #[arg(long, required_if_eq("kind", "linear"))]
+    team: Option<String>,
+    /// API address, when it is not the public one; simulator: the folder of its state
+    #[arg(long, required_if_eq("kind", "simulator"))]
+    url: Option<String>,
+    /// Folder of its tickets [default: tickets/NAME]
+    #[arg(long)]
+    folder: Option<String>,
+    /// The environment variable that holds the token
+    #[arg(long, value_name = "VARIABLE", conflicts_with = "token_command")]
+    token_env: Option<String>,
+    /// A command that prints the token
+    #[arg(long, value_name = "COMMAND")]
+    token_command: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    Github,
+    Linear,
+    Simulator,
+}
+
+impl From<Kind> for RemoteKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Github => Self::Github,
+            Kind::Linear => Self::Linear,
+            Kind::Simulator => Self::Simulator,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    name: String,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub fn run(command: RemoteCommand, out: &mut Output) -> anyhow::Result<()> {
+    let at = locate(None)?;
+    match command {
+        RemoteCommand::Add(args) => add(&at, args, out),
+        RemoteCommand::List => list(&at, out),
+        RemoteCommand::Remove(args) => remove(&at, &args, out),
+    }
+}
+
+fn add(at: &Location, args: AddArgs, out: &mut Output) -> anyhow::Result<()> {
+    let (name, remote) = remote_of(args)?;
+    insert(at, &name, &remote)?;
+    let account = connect(&name, &remote).and_then(|provider| provider.account()).map_err(|error| error.to_string());
+    let mut report = described(&name, &remote);
+    report["account"] = json!(account.as_ref().ok());
+    report["note"] = json!(account.as_ref().err());
+    out.value(&report, |_, out| {
+        out.line(format!("added {name} ({}), tickets in {}", target(&remote), remote.folder))?;
+        match account {
+            Ok(account) => out.line(format!("It answers, as {account}"))?,
+            Err(reason) => out.line(format!("Note: not in use yet: {reason}"))?,
+        }
+        out.line(format!("Next: `trackfs sync --dry-run {name}` shows what would be pulled and pushed"))
+    })?;
+    Ok(())
+}
+
+/// Writes a new remote into the configuration.
+pub fn insert(at: &Location, name: &str, remote: &RemoteConfig) -> anyhow::Result<()> {
+    change_config(at, |config, text| {
+        let mut expected = config.clone();
+        match expected.remotes.insert(name.to_owned(), remote.clone()) {
+            None => Ok((edit::add(text, name, remote), expected)),
+            Some(_) => Err(advise(
+                format!("there is a remote {name} already"),
+                format!("edit it in .trackfs/config.yaml, or `trackfs remote remove {name}` first"),
+            )),
+        }
+    })
+}
+
+/// The remote that the arguments describe.
+fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
+    let AddArgs { name, kind, repo, team, url, folder, token_env, token_command } = args;
+    let given = [
+        Some(&name),
+        repo.as_ref(),
+        team.as_ref(),
+        url.as_ref(),
+        folder.as_ref(),
+        token_env.as_ref(),
+        token_command.as_ref(),
+    ];
+    if given.into_iter().flatten().any(|text| secret::is_in(text)) {
+        return Err(advise(
+            "an argument holds what looks like a token; nothing was written",
+            "put the token in GITHUB_TOKEN or LINEAR_API_KEY, or say where it is with --token-env or --token-command; \
+             and as it may now be in your shell's history, make a new one",
+        ));
+    }
+    let legal = |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
+    if name.is_empty() || name.starts_with('-') || !legal(&name) {
+        return Err(advise(format!("{name:?} is no name for a remote"), "use lower-case letters, digits and dashes"));
+    }
+    let folder = WsPath::new(
+        folder.map_or_else(|| format!("tickets/{name}"), |folder| folder.trim_end_matches('/').to_owned()),
+    )?;
+    let url = match kind {
+        // A folder, wherever the daemon stands later.
+        Kind::Simulator => {
+            url.map(|folder| std::path::absolute(folder).map(|folder| folder.display().to_string())).transpose()?
+        }
+        Kind::Github | Kind::Linear => url,
+    };
+    let token = match (token_env, token_command) {
+        (Some(variable), _) => TokenSource::Env(variable),
+        (None, Some(command)) => TokenSource::Command(command),
+        (None, None) => TokenSource::Default,
+    };
+    let (kind, statuses) = (kind.into(), BTreeMap::new());
+    Ok((name, RemoteConfig { kind, repo, team, url, folder, token, create: true, statuses }))
+}
+
+fn list(at: &Location, out: &mut Output) -> anyhow::Result<()> {
+    let (_, config) = read_config(&Root::open(&at.dir)?)?;
+    if config.remotes.is_empty() && !out.is_json() {
+        out.line("no remotes; `trackfs remote add --help` shows how to set one up")?;
+    }
+    for (name, remote) in &config.remotes {
+        out.value(&described(name, remote), |_, out| {
+            out.line(format!("{name}: {}, tickets in {}, token from {}", target(remote), remote.folder, token(remote)))
+        })?;
+    }
+    Ok(())
+}
+
+fn remove(at: &Location, args: &RemoveArgs, out: &mut Output) -> anyhow::Result<()> {
+    let name = &args.name;
+    if !args.yes && !confirmed(name)? {
+        return Err(advise(format!("{name} was not removed"), "answer `y`, or give --yes"));
+    }
+    change_config(at, |config, text| {
+        let mut expected = config.clone();
+        if expected.remotes.remove(name).is_none() {
+            return Err(advise(format!("there is no remote {name}"), "`trackfs remote list` shows those there are"));
+        }
+        Ok((edit::remove(text, name), expected))
+    })?;
+    out.value(&json!({ "removed": name }), |_, out| out.line(format!("removed {name}; its tickets and issues stay")))?;
+    Ok(())
+}
+
+fn confirmed(name: &str) -> io::Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    eprint!("Stop keeping {name} in step? Tickets and issues stay on both sides. [y/N] ");
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+const CONFIG: &str = ".trackfs/config.yaml";
+
+fn config_path() -> WsPath {
+    WsPath::new(CONFIG).expect("the name of the file is legal")
+}
+
+fn read_config(root: &Root) -> anyhow::Result<(String, Config)> {
+    let bytes = root.read(&config_path()).map_err(|error| because(format!("{CONFIG} cannot be read"), error))?;
+    let text = String::from_utf8(bytes).map_err(|error| because(format!("{CONFIG} is no text"), error))?;
+    match Config::parse(&text) {
+        Ok(config) => Ok((text, config)),
+        Err(reason) => Err(anyhow::anyhow!(reason).context(format!("{CONFIG} cannot be used"))),
+    }
+}
+
+/// Replaces the file by what `edit` answers, if that means exactly what `edit` says it should.
+fn change_config(
+    at: &Location,
+    edit: impl FnOnce(&Config, &str) -> anyhow::Result<(Option<String>, Config)>,
+) -> anyhow::Result<()> {
+    let root = Root::open(&at.dir)?;
+    let (text, config) = read_config(&root)?;
+    let (edited, expected) = edit(&config, &text)?;
+    let edited =
+        edited.filter(|edited| Config::parse(edited).is_ok_and(|config| config == expected)).ok_or_else(|| {
+            advise(
+                format!(
+                    "`remotes` in {CONFIG} is written in a form that cannot be edited without touching other lines"
+                ),
+                "edit it by hand; nothing was changed",
+            )
+        })?;
+    root.replace(&config_path(), Some(text.as_bytes()), edited.as_bytes()).map_err(|error| match error {
+        ReplaceError::Io(error) => because(format!("{CONFIG} cannot be written"), error),
+        busy => because(format!("{CONFIG} was not changed"), busy),
+    })
+}
+
+fn described(name: &str, remote: &RemoteConfig) -> serde_json::Value {
+    let mut value = json!({ "name": name });
+    let fields = serde_json::to_value(remote).expect("a remote's settings are plain data");
+    if let (Some(value), serde_json::Value::Object(fields)) = (value.as_object_mut(), fields) {
+        value.extend(fields);
+    }
+    value
+}
+
+/// What the remote is, e.g. `github acme/app`.
+fn target(remote: &RemoteConfig) -> String {
+    let kind = remote.kind.name();
+    let place = remote.repo.as_ref().or(remote.team.as_ref()).or(remote.url.as_ref());
+    place.map_or_else(|| kind.to_owned(), |place| format!("{kind} {place}"))
+}
+
+fn token(remote: &RemoteConfig) -> String {
+    match (&remote.token, remote.kind) {
+        (TokenSource::Env(variable), _) => format!("${variable}"),
+        (TokenSource::Command(command), _) => format!("`{command}`"),
+        (TokenSource::Default, RemoteKind::Github) => "$GITHUB_TOKEN or `gh auth token`".to_owned(),
+        (TokenSource::Default, RemoteKind::Linear) => "$LINEAR_API_KEY".to_owned(),
+        (TokenSource::Default, RemoteKind::Simulator) => "nowhere: it needs none".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(url: &str) -> AddArgs {
+        AddArgs {
+            name: "github".into(),
+            kind: Kind::Github,
+            repo: Some("acme/app".into()),
+            team: None,
+            url: Some(url.into()),
+            folder: Some("tickets/app/".into()),
+            token_env: None,
+            token_command: None,
+        }
+    }
+
+    #[test]
+    fn a_token_in_any_argument_is_refused_and_not_repeated() {
+        let token = format!("ghp_{}", "a".repeat(36));
+        let error = remote_of(args(&format!("https://{token}@api.github.com"))).unwrap_err();
+        assert!(!format!("{error:#}").contains(&token));
+    }
+
+    #[test]
+    fn a_folder_is_a_path_of_the_workspace() {
+        let (_, remote) = remote_of(args("https://ghe.acme.dev/api/v3")).unwrap();
+        assert_eq!(remote.folder.as_str(), "tickets/app");
+        assert!(remote_of(AddArgs { folder: Some("../out".into()), ..args("https://x") }).is_err());
+        assert!(remote_of(AddArgs { name: "../x".into(), ..args("https://x") }).is_err());
+    }
+}

@@ -1,0 +1,25 @@
+//! The engine of one workspace and the processes that run it: the mount, the watcher, a single command.
+//!
+//! Whoever has the engine holds the workspace's lock; everybody else asks over its socket. [`ask`] does whichever is right.
+
+mod commit;
+pub mod control;
+pub mod detach;
+mod engine;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+mod field;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+mod host;
+pub mod location;
+mod lock;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+mod mounting;
+mod remotes;
+mod replay;
+pub mod report;
+pub mod run;
+mod serve;
+
+pub use control::ask;
+pub use engine::Engine;
+pub use location::Location;

@@ -1,0 +1,240 @@
+//! Idle commits: one commit for a burst of saves, of exactly the paths that settled.
+
+use super::{Engine, engine::myself, report::CommitReport};
+use crate::{
+    domain::{
+        event::{Change, Event},
+        message::commit_message,
+        op::Actor,
+        path::WsPath,
+        snapshot::ContentHash,
+    },
+    git::{FileContent, FileMode, PathChange},
+    workspace::config::CommitConfig,
+};
+use parking_lot::{Condvar, Mutex};
+use std::{
+    collections::HashSet,
+    io,
+    time::{Duration, Instant},
+};
+
+/// Where the last commit's events ended, in the store's table of single values.
+const COMMITTED_THROUGH: &str = "committed_through";
+/// Events looked at for one message; beyond that the message says how many files changed.
+const MESSAGE_EVENTS: usize = 10_000;
+
+/// Commits every path that settled since the last commit. A path that changed again and has not settled stays for the
+/// next one. Answers an empty report when there was nothing to do.
+pub fn commit(engine: &Engine, message: Option<&str>) -> anyhow::Result<CommitReport> {
+    let _one_at_a_time = engine.committing.lock();
+    let mark = engine.store.mark()?;
+    let through = engine.store.last_event()?;
+    let settled = engine.store.uncommitted()?;
+    let mut changes = Vec::with_capacity(settled.len());
+    for path in &settled {
+        changes.extend(as_settled(engine, path)?);
+    }
+    if changes.is_empty() {
+        return Ok(CommitReport::default());
+    }
+    let paths: Vec<WsPath> = changes.iter().map(|change| change.path.clone()).collect();
+    let news = news(engine, through, &paths)?;
+    let message = with_message(message, commit_message(&news));
+    let commit = engine.repo.commit(&changes, &message)?;
+    engine.store.committed(&paths, mark)?;
+    engine.store.set_meta(COMMITTED_THROUGH, &through.to_string())?;
+    let Some(id) = commit else { return Ok(CommitReport::default()) };
+    let subject = message.lines().next().unwrap_or_default().to_owned();
+    let change = Change::Committed { commit: id.clone(), message: subject.clone(), paths: paths.clone() };
+    engine.settler.emit(&myself(), vec![change])?;
+    Ok(CommitReport { commit: Some(id), message: Some(subject), paths })
+}
+
+/// Every event so far has been in a commit.
+pub fn all_told(engine: &Engine) -> anyhow::Result<()> {
+    Ok(engine.store.set_meta(COMMITTED_THROUGH, &engine.store.last_event()?.to_string())?)
+}
+
+/// The user's message in place of ours, with our trailers.
+fn with_message(given: Option<&str>, ours: String) -> String {
+    match given {
+        None => ours,
+        Some(given) => {
+            let trailers: Vec<_> = ours.lines().filter(|line| line.starts_with("Trackfs-")).collect();
+            format!("{}\n\n{}\n", given.trim_end(), trailers.join("\n"))
+        }
+    }
+}
+
+/// The file as it settled, or `None` while it is something else: then it has been touched again and will settle.
+fn as_settled(engine: &Engine, path: &WsPath) -> anyhow::Result<Option<PathChange>> {
+    let snapshot = engine.store.snapshot(path)?;
+    let stat = match engine.root.stat(path) {
+        Ok(stat) => stat,
+        Err(error) if is_absent(&error) => {
+            return Ok(snapshot.is_none().then(|| PathChange { path: path.clone(), content: None }));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Some(snapshot) = snapshot else { return Ok(None) };
+    let symlink = stat.mode & libc::S_IFMT == libc::S_IFLNK;
+    let bytes = match if symlink { engine.root.read_link(path) } else { engine.root.read(path) } {
+        Ok(bytes) => bytes,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if ContentHash::of(&bytes) != snapshot.content {
+        return Ok(None);
+    }
+    let mode = match (symlink, snapshot.executable) {
+        (true, _) => FileMode::Symlink,
+        (false, true) => FileMode::Executable,
+        (false, false) => FileMode::Plain,
+    };
+    Ok(Some(PathChange { path: path.clone(), content: Some(FileContent { bytes, mode, stat }) }))
+}
+
+/// Not there any more, or now a folder or something else that is not versioned.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput)
+}
+
+/// What happened to these paths since the last commit.
+fn news(engine: &Engine, through: u64, paths: &[WsPath]) -> anyhow::Result<Vec<(Actor, Change)>> {
+    let paths: HashSet<&WsPath> = paths.iter().collect();
+    let since = engine.store.meta(COMMITTED_THROUGH)?.and_then(|text| text.parse().ok()).unwrap_or(0);
+    let events = engine.store.events(since, MESSAGE_EVENTS)?;
+    let of_these = |event: &Event| event.seq <= through && event.change.path().is_some_and(|path| paths.contains(path));
+    Ok(events.into_iter().filter(of_these).map(|event| (event.actor, event.change)).collect())
+}
+
+/// Decides when: `idle` after the last change, at most `max` after the first.
+pub struct Committer {
+    config: CommitConfig,
+    burst: Mutex<Burst>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Burst {
+    first: Option<Instant>,
+    last: Option<Instant>,
+    stopped: bool,
+}
+
+/// Wait before a commit that failed is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+impl Committer {
+    pub fn new(config: CommitConfig) -> Self {
+        Self { config, burst: Mutex::default(), wake: Condvar::new() }
+    }
+
+    /// Something settled that is to be committed.
+    pub fn changed(&self) {
+        let now = Instant::now();
+        let mut burst = self.burst.lock();
+        burst.first.get_or_insert(now);
+        burst.last = Some(now);
+        self.wake.notify_one();
+    }
+
+    pub fn stop(&self) {
+        self.burst.lock().stopped = true;
+        self.wake.notify_one();
+    }
+
+    /// Calls `commit` when a burst is over, until [`Committer::stop`]; sleeps without polling.
+    pub fn run(&self, commit: impl Fn() -> anyhow::Result<()>) {
+        while self.wait_for_quiet() {
+            if let Err(error) = commit() {
+                tracing::warn!("the commit is tried again in {} s: {error:#}", RETRY.as_secs());
+                let mut burst = self.burst.lock();
+                if !burst.stopped {
+                    self.wake.wait_for(&mut burst, RETRY);
+                }
+                let now = Instant::now();
+                burst.first.get_or_insert(now);
+                burst.last.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Returns true when a burst is over, false when stopped.
+    fn wait_for_quiet(&self) -> bool {
+        let mut burst = self.burst.lock();
+        loop {
+            if burst.stopped {
+                return false;
+            }
+            let Some((first, last)) = burst.first.zip(burst.last) else {
+                self.wake.wait(&mut burst);
+                continue;
+            };
+            let due = (last + self.config.idle()).min(first + self.config.max());
+            if Instant::now() >= due {
+                (burst.first, burst.last) = (None, None);
+                return true;
+            }
+            self.wake.wait_until(&mut burst, due);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn run_with(config: CommitConfig, script: impl FnOnce(&Committer)) -> usize {
+        let committer = Committer::new(config);
+        let commits = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                committer.run(|| {
+                    commits.fetch_add(1, Ordering::SeqCst);
+                    Ok(())
+                });
+            });
+            script(&committer);
+            committer.stop();
+        });
+        commits.into_inner()
+    }
+
+    #[test]
+    fn a_burst_makes_one_commit() {
+        let commits = run_with(CommitConfig { idle: 0.05, max: 60.0 }, |committer| {
+            (0..10).for_each(|_| committer.changed());
+            std::thread::sleep(Duration::from_millis(400));
+        });
+        assert_eq!(commits, 1);
+    }
+
+    #[test]
+    fn endless_changes_are_committed_all_the_same() {
+        let commits = run_with(CommitConfig { idle: 60.0, max: 0.05 }, |committer| {
+            for _ in 0..20 {
+                committer.changed();
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        assert!(commits >= 2, "{commits}");
+    }
+
+    #[test]
+    fn no_change_makes_no_commit() {
+        let commits = run_with(CommitConfig { idle: 0.01, max: 0.01 }, |_| {
+            std::thread::sleep(Duration::from_millis(50));
+        });
+        assert_eq!(commits, 0);
+    }
+
+    #[test]
+    fn a_message_given_by_hand_keeps_the_trailers() {
+        let ours = "login: edited\n\nTrackfs-Actor: vim\nTrackfs-Events: 1\n".to_owned();
+        let message = with_message(Some("Close login\n"), ours);
+        assert_eq!(message, "Close login\n\nTrackfs-Actor: vim\nTrackfs-Events: 1\n");
+    }
+}

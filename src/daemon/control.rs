@@ -1,0 +1,121 @@
+//! How a command reaches the engine: in this process when nobody else runs it, else over a Unix socket, one JSON value a line.
+
+use super::{
+    Engine, Location,
+    lock::Lock,
+    report::{CommitReport, FlushReport, Status, SyncReport},
+};
+use anyhow::{Context, anyhow, bail};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    os::{
+        fd::AsRawFd,
+        unix::net::{UnixListener, UnixStream},
+    },
+};
+
+/// What can be asked of a workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "lowercase")]
+pub enum Request {
+    Status,
+    /// Settle, then commit.
+    Commit {
+        message: Option<String>,
+    },
+    /// Settle, commit, push what is pending, return when it is done.
+    Flush,
+    /// Pull and push one remote, or all.
+    Sync {
+        remote: Option<String>,
+        dry_run: bool,
+        yes: bool,
+    },
+    /// Stream events after `since`. Only a live daemon understands it.
+    Follow {
+        since: u64,
+    },
+    /// Settle, commit, unmount and end. Only a live daemon understands it.
+    Unmount,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "lowercase")]
+pub enum Response {
+    Status(Status),
+    Commit(CommitReport),
+    Flush(FlushReport),
+    Sync(SyncReport),
+    Done,
+    Failed { message: String },
+}
+
+/// Carries out a request, whoever has the engine. The error is for people: what, why, what next.
+pub fn ask(at: &Location, request: &Request) -> anyhow::Result<Response> {
+    at.make_state()?;
+    let lock = Lock::wait(at, || at.is_live()).context("nobody answers on the workspace's socket")?;
+    match lock {
+        Some(lock) => Engine::open(at, lock)?.answer_alone(request),
+        None => converse(connect(at)?, request),
+    }
+}
+
+/// Streams events after `since` to `sink` (one JSON line each) as they happen; returns when the daemon ends or the
+/// sink answers false. Fails when no daemon runs.
+pub fn follow(at: &Location, since: u64, sink: &mut dyn FnMut(&str) -> bool) -> anyhow::Result<()> {
+    let mut stream = connect(at).map_err(|_| {
+        anyhow!(
+            "nothing runs on this workspace, so no events will come; start `trackfs mount` or `trackfs watch` first"
+        )
+    })?;
+    send(&mut stream, &Request::Follow { since })?;
+    for line in BufReader::new(stream).lines() {
+        if !sink(&line?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The socket's path through the folder's descriptor: a socket's own path may have 107 bytes only.
+fn socket_path(at: &Location) -> io::Result<(File, String)> {
+    let folder = File::open(&at.state)?;
+    let path = format!("/proc/self/fd/{}/socket", folder.as_raw_fd());
+    Ok((folder, path))
+}
+
+pub(super) fn connect(at: &Location) -> io::Result<UnixStream> {
+    let (_folder, path) = socket_path(at)?;
+    UnixStream::connect(path)
+}
+
+/// Opens the workspace's socket. Only the holder of the lock may, so whatever is there is a dead daemon's.
+pub(super) fn listen(at: &Location) -> io::Result<UnixListener> {
+    let (_folder, path) = socket_path(at)?;
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => UnixListener::bind(path),
+    }
+}
+
+pub(super) fn send(stream: &mut UnixStream, value: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_string(value).map_err(io::Error::other)?;
+    line.push('\n');
+    stream.write_all(line.as_bytes())
+}
+
+pub(super) fn receive<T: for<'de> Deserialize<'de>>(stream: &UnixStream) -> anyhow::Result<T> {
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    serde_json::from_str(&line).context("the other side does not speak this version's language")
+}
+
+fn converse(mut stream: UnixStream, request: &Request) -> anyhow::Result<Response> {
+    send(&mut stream, request)?;
+    match receive(&stream).context("the daemon ended before it answered; `trackfs status` tells how things stand")? {
+        Response::Failed { message } => bail!(message),
+        response => Ok(response),
+    }
+}

@@ -1,0 +1,199 @@
+//! The engine of one workspace: everything that is not a thread or a mount.
+
+use super::{
+    Location,
+    control::{Request, Response},
+    lock::Lock,
+    remotes::Remotes,
+    report::{CommitReport, FlushReport, Status, SyncReport},
+};
+use crate::{
+    domain::{Clock, Timestamp, op::Actor, path::WsPath},
+    git::Repo,
+    workspace::{
+        config::Config,
+        root::Root,
+        settle::Settler,
+        store::{Store, StoreError},
+    },
+};
+use anyhow::{Context, bail};
+use parking_lot::{Mutex, RwLock};
+use std::{io, path::PathBuf, sync::Arc};
+
+/// Everything that acts on one workspace. Exactly one exists per workspace: it holds the lock.
+pub struct Engine {
+    pub at: Location,
+    pub config: Config,
+    pub root: Arc<Root>,
+    pub store: Arc<Store>,
+    pub settler: Arc<Settler>,
+    pub repo: Arc<Repo>,
+    pub remotes: Remotes,
+    /// Held while a commit is made: the committer, `commit` and `flush` may ask at the same time.
+    pub(super) committing: Mutex<()>,
+    pub(super) role: RwLock<Role>,
+    _lock: Lock,
+}
+
+/// What the process that holds the engine is there for.
+#[derive(Clone, Debug, Default)]
+pub struct Role {
+    /// `mounted`, `watching`, or `stopped` (a single command).
+    pub running: &'static str,
+    pub mountpoint: Option<PathBuf>,
+    pub notes: Vec<String>,
+}
+
+/// The clock of this machine.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// Who the engine's own events are by.
+pub(super) fn myself() -> Actor {
+    Actor { name: "trackfs".into(), pid: std::process::id(), uid: 0 }
+}
+
+impl Engine {
+    /// Opens the workspace's files by descriptor, so that a mount may later cover them.
+    pub fn open(at: &Location, lock: Lock) -> anyhow::Result<Self> {
+        let root = Arc::new(Root::open(&at.dir).with_context(|| format!("cannot open {}", at.dir.display()))?);
+        let config = read_config(&root)?;
+        let store = Arc::new(Store::open(&at.state)?);
+        let repo = Arc::new(Repo::open(&at.git_dir)?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let settler = Arc::new(Settler::new(root.clone(), store.clone(), clock.clone(), config.settle.clone()));
+        let remotes = Remotes::open(&config, &root, &store, &settler, &repo, &clock);
+        let engine = Self {
+            at: at.clone(),
+            config,
+            root,
+            store,
+            settler,
+            repo,
+            remotes,
+            committing: Mutex::new(()),
+            role: RwLock::new(Role { running: "stopped", ..Role::default() }),
+            _lock: lock,
+        };
+        engine.rebuild_if_empty()?;
+        Ok(engine)
+    }
+
+    /// Fills a new index with what HEAD says, and the event log with what git knows of the past. After that only what
+    /// differs from HEAD is news.
+    fn rebuild_if_empty(&self) -> anyhow::Result<()> {
+        if !self.store.is_new()? {
+            return Ok(());
+        }
+        let files = self.repo.head_tree()?;
+        tracing::info!(files = files.len(), "building the index from the last commit");
+        self.settler.adopt(files.into_iter().map(|(path, blob)| {
+            let bytes = self.repo.blob(&blob).map_err(|error| StoreError::Source(error.to_string()))?;
+            Ok((path, bytes))
+        }))?;
+        super::replay::replay(self)?;
+        super::commit::all_told(self)
+    }
+
+    /// Answers one request in a process that has no threads running: looks at the files first.
+    pub(super) fn answer_alone(&self, request: &Request) -> anyhow::Result<Response> {
+        match request {
+            Request::Follow { .. } | Request::Unmount => bail!("nothing runs on {}", self.at.dir.display()),
+            _ => {
+                self.settler.scan()?;
+                self.settler.settle_now()?;
+                self.answer(request)
+            }
+        }
+    }
+
+    /// Answers a request that needs no process state.
+    pub(super) fn answer(&self, request: &Request) -> anyhow::Result<Response> {
+        Ok(match request {
+            Request::Status => Response::Status(self.status()?),
+            Request::Commit { message } => {
+                self.settler.settle_now()?;
+                Response::Commit(self.commit(message.as_deref())?)
+            }
+            Request::Flush => Response::Flush(self.flush()?),
+            Request::Sync { remote, dry_run, yes } => Response::Sync(self.sync(remote.as_deref(), *dry_run, *yes)?),
+            Request::Follow { .. } | Request::Unmount => bail!("only a running daemon can do that"),
+        })
+    }
+
+    /// Settles, commits and pushes; what a remote refuses or cannot take now stays in the outbox and is reported.
+    pub fn flush(&self) -> anyhow::Result<FlushReport> {
+        let events = self.settler.settle_now()?;
+        let commit = self.commit(None)?;
+        let remotes = self.remotes.push(None);
+        // What the push wrote back (`sync:` lines) belongs to the same act.
+        self.settler.settle_now()?;
+        self.commit(None)?;
+        Ok(FlushReport { events, commit, remotes })
+    }
+
+    /// Pulls and pushes one remote, or all. What was pulled is committed.
+    pub fn sync(&self, remote: Option<&str>, dry_run: bool, yes: bool) -> anyhow::Result<SyncReport> {
+        if let Some(name) = remote
+            && !self.config.remotes.contains_key(name)
+        {
+            let known: Vec<_> = self.config.remotes.keys().map(String::as_str).collect();
+            bail!(
+                "there is no remote {name:?}; the workspace has: {}",
+                if known.is_empty() { "none".into() } else { known.join(", ") }
+            );
+        }
+        if !dry_run {
+            self.settler.settle_now()?;
+            self.commit(None)?;
+        }
+        let remotes = self.remotes.sync(remote, dry_run, yes);
+        if !dry_run {
+            self.settler.settle_now()?;
+            self.commit(None)?;
+        }
+        Ok(SyncReport { dry_run, remotes })
+    }
+
+    pub fn status(&self) -> anyhow::Result<Status> {
+        let role = self.role.read().clone();
+        Ok(Status {
+            workspace: self.at.dir.clone(),
+            running: role.running.to_owned(),
+            pid: (role.running != "stopped").then(std::process::id),
+            mountpoint: role.mountpoint,
+            branch: self.repo.branch()?,
+            head: self.repo.head()?,
+            tickets: self.store.ticket_count()?,
+            uncommitted: self.store.uncommitted()?,
+            problems: self.store.problems()?,
+            conflicts: self.remotes.conflicts(),
+            remotes: self.remotes.status(),
+            last_event: self.store.last_event()?,
+            notes: role.notes,
+        })
+    }
+
+    /// Commits what has settled; see [`super::commit`].
+    pub fn commit(&self, message: Option<&str>) -> anyhow::Result<CommitReport> {
+        super::commit::commit(self, message)
+    }
+}
+
+fn read_config(root: &Root) -> anyhow::Result<Config> {
+    let path = WsPath::new(".trackfs/config.yaml").expect("a legal path");
+    match root.read(&path) {
+        Ok(bytes) => {
+            let text = String::from_utf8(bytes).with_context(|| format!("{path} is not UTF-8"))?;
+            Config::parse(&text).map_err(|reason| anyhow::anyhow!("{path}: {reason}"))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {path}")),
+    }
+}

@@ -1,0 +1,58 @@
+//! Changes one field of a ticket's file, for whoever moved its link to another folder of a view.
+
+use super::Engine;
+use crate::{
+    domain::{
+        Timestamp, Value,
+        document::Document,
+        op::{Actor, Op, OpKind},
+        path::WsPath,
+    },
+    workspace::root::ReplaceError,
+};
+use std::io;
+
+/// Times the file is read again because somebody else changed it meanwhile.
+const TRIES: usize = 5;
+
+/// Sets `field` from one value to another (empty: none), in its own lines. Of many who try the same at once, one succeeds:
+/// the others find that it is not `from` any more. Errors have an errno, see [`crate::fs::Host::set_field`].
+pub fn set(engine: &Engine, actor: &Actor, path: &WsPath, field: &str, from: &str, to: &str) -> io::Result<()> {
+    for _ in 0..TRIES {
+        let old = engine.root.read(path)?;
+        let new = changed(engine, path, &old, field, from, to)?;
+        match engine.root.replace(path, Some(&old), &new) {
+            Ok(()) => {
+                let kind = OpKind::Write { offset: 0, len: new.len() as u64 };
+                engine.settler.record(Op { at: Timestamp::now(), actor: actor.clone(), path: path.clone(), kind });
+                return Ok(());
+            }
+            Err(ReplaceError::Changed) => {}
+            Err(ReplaceError::Busy) => return Err(errno(libc::EBUSY)),
+            Err(ReplaceError::Io(error)) => return Err(error),
+        }
+    }
+    Err(errno(libc::EBUSY))
+}
+
+fn changed(engine: &Engine, path: &WsPath, old: &[u8], field: &str, from: &str, to: &str) -> io::Result<Vec<u8>> {
+    let mut document = Document::parse(old);
+    let is = document.get(field).map_or(Some(""), Value::as_str);
+    if is != Some(from) {
+        return Err(errno(libc::ENOENT));
+    }
+    let schema = engine.settler.schema();
+    if field == "status" && !from.is_empty() && !schema.transition_allowed(from, to) {
+        return Err(errno(libc::EINVAL));
+    }
+    let edited = if to.is_empty() { document.remove(field) } else { document.set(field, &Value::from(to)) };
+    edited.map_err(|_| errno(libc::EINVAL))?;
+    match engine.settler.check(path, document.bytes()) {
+        Some(_) => Err(errno(libc::EINVAL)),
+        None => Ok(document.bytes().to_vec()),
+    }
+}
+
+fn errno(code: i32) -> io::Error {
+    io::Error::from_raw_os_error(code)
+}

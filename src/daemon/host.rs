@@ -1,0 +1,205 @@
+//! What the filesystem asks of the engine: the journal, validation, the catalog of the views, the files in `status/`.
+
+use super::Engine;
+use crate::{
+    domain::{
+        event::Event,
+        op::{Actor, Op},
+        path::WsPath,
+        problem::Problem,
+    },
+    fs::{Catalog, CatalogTicket, Host, StatusContent, StatusFile},
+    workspace::config::Validation,
+};
+use parking_lot::Mutex;
+use std::{collections::BTreeMap, fmt::Write, io, sync::Arc};
+
+/// The engine, seen by the filesystem.
+pub struct EngineHost {
+    engine: Arc<Engine>,
+    shelf: Mutex<Shelf>,
+}
+
+/// The tickets in memory, so that a view costs no query.
+#[derive(Default)]
+struct Shelf {
+    tickets: BTreeMap<WsPath, CatalogTicket>,
+    published: Arc<Catalog>,
+    stale: bool,
+}
+
+impl EngineHost {
+    pub fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, shelf: Mutex::new(Shelf { stale: true, ..Shelf::default() }) }
+    }
+
+    /// Takes over what is in the index. Events that come meanwhile are not overwritten: they are read from it too.
+    pub fn load(&self) -> anyhow::Result<()> {
+        let mut shelf = self.shelf.lock();
+        for (path, snapshot) in self.engine.store.snapshots()? {
+            if snapshot.is_ticket() {
+                shelf.tickets.insert(path.clone(), shelved(path, &snapshot));
+            }
+        }
+        shelf.stale = true;
+        Ok(())
+    }
+
+    /// Takes over what settled.
+    pub fn events(&self, events: &[Event]) {
+        for event in events {
+            for path in event.change.paths() {
+                if let Err(error) = self.refresh(path) {
+                    tracing::warn!("the views miss a change of {path}: {error}");
+                }
+            }
+        }
+    }
+
+    fn refresh(&self, path: &WsPath) -> anyhow::Result<()> {
+        let mut shelf = self.shelf.lock();
+        let snapshot = self.engine.store.snapshot(path)?;
+        match snapshot.filter(|snapshot| snapshot.is_ticket()) {
+            Some(snapshot) => shelf.tickets.insert(path.clone(), shelved(path.clone(), &snapshot)),
+            None => shelf.tickets.remove(path),
+        };
+        shelf.stale = true;
+        Ok(())
+    }
+
+    fn outbox(&self) -> anyhow::Result<String> {
+        let mut text = String::new();
+        for entry in self.engine.store.outbox()? {
+            writeln!(text, "{}", serde_json::to_string(&entry)?)?;
+        }
+        Ok(text)
+    }
+
+    fn health(&self) -> anyhow::Result<String> {
+        let mut text = serde_json::to_string_pretty(&self.engine.status()?)?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    fn problems(&self) -> anyhow::Result<String> {
+        Ok(problems_page(&self.engine.store.problems()?))
+    }
+}
+
+fn shelved(path: WsPath, snapshot: &crate::domain::snapshot::Snapshot) -> CatalogTicket {
+    CatalogTicket {
+        path,
+        title: snapshot.title.clone(),
+        status: snapshot.text("status").unwrap_or_default().to_owned(),
+    }
+}
+
+/// `status/problems.md`.
+fn problems_page(problems: &[Problem]) -> String {
+    if problems.is_empty() {
+        return "# Problems\n\nNone.\n".to_owned();
+    }
+    let mut page = format!(
+        "# Problems\n\n{} in all. A file with an error is kept and versioned, and not synced.\n",
+        problems.len()
+    );
+    let mut current = None;
+    for problem in problems {
+        if current != Some(&problem.path) {
+            let _ = write!(page, "\n## {}\n\n", problem.path);
+            current = Some(&problem.path);
+        }
+        let help = problem.help.as_ref().map(|help| format!(" — {help}")).unwrap_or_default();
+        let _ = writeln!(
+            page,
+            "- line {}, column {}: {}{help} `{}`",
+            problem.line, problem.column, problem.message, problem.code
+        );
+    }
+    page
+}
+
+impl Host for EngineHost {
+    fn record(&self, op: Op) {
+        self.engine.settler.record(op);
+    }
+
+    fn durable(&self) -> io::Result<()> {
+        self.engine.settler.durable().map_err(io::Error::other)
+    }
+
+    fn check(&self, path: &WsPath, bytes: &[u8]) -> Option<Problem> {
+        match self.engine.config.validation {
+            Validation::On => self.engine.settler.check(path, bytes),
+            Validation::Off => None,
+        }
+    }
+
+    fn problem(&self, path: &WsPath) -> Option<String> {
+        let snapshot = self.engine.store.snapshot(path).ok()??;
+        snapshot.problems.first().map(Problem::to_string)
+    }
+
+    fn set_field(&self, actor: &Actor, path: &WsPath, field: &str, from: &str, to: &str) -> io::Result<()> {
+        super::field::set(&self.engine, actor, path, field, from, to)?;
+        // The views show it before it has settled: whoever moved a link looks for it where it went.
+        let mut shelf = self.shelf.lock();
+        if field == "status"
+            && let Some(ticket) = shelf.tickets.get_mut(path)
+        {
+            ticket.status = to.to_owned();
+            shelf.stale = true;
+        }
+        Ok(())
+    }
+
+    fn catalog(&self) -> Arc<Catalog> {
+        let mut shelf = self.shelf.lock();
+        if shelf.stale {
+            let schema = self.engine.settler.schema();
+            shelf.published = Arc::new(Catalog {
+                version: shelf.published.version + 1,
+                statuses: schema.statuses.iter().map(|status| status.name.clone()).collect(),
+                tickets: shelf.tickets.values().cloned().collect(),
+            });
+            shelf.stale = false;
+        }
+        shelf.published.clone()
+    }
+
+    fn status_file(&self, file: StatusFile) -> StatusContent {
+        let text = match file {
+            StatusFile::Events => return StatusContent::Growing(self.engine.store.events_file()),
+            StatusFile::Problems => self.problems(),
+            StatusFile::Outbox => self.outbox(),
+            StatusFile::Health => self.health(),
+        };
+        let text = text.unwrap_or_else(|error| format!("trackfs cannot say: {error:#}\n"));
+        StatusContent::Bytes(text.into_bytes().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::problem::Severity;
+
+    #[test]
+    fn the_problems_page_groups_by_file() {
+        let problem = |path: &str, line| Problem {
+            path: WsPath::new(path).unwrap(),
+            line,
+            column: 9,
+            severity: Severity::Error,
+            code: "unknown-status".into(),
+            message: "status `dome` is not known".into(),
+            help: Some("did you mean `done`?".into()),
+        };
+        let page = problems_page(&[problem("tickets/a.md", 3), problem("tickets/a.md", 5), problem("tickets/b.md", 2)]);
+        assert_eq!(page.matches("## tickets/").count(), 2);
+        assert!(
+            page.contains("- line 3, column 9: status `dome` is not known — did you mean `done`? `unknown-status`")
+        );
+        assert!(problems_page(&[]).contains("None."));
+    }
+}

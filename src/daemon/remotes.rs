@@ -1,0 +1,329 @@
+//! The remotes of a workspace: connected when first needed, each on a thread of its own in a daemon.
+
+use super::report::{ConflictReport, RemoteReport, RemoteStatus, SyncRow};
+use crate::{
+    domain::{Clock, issue::FieldValue},
+    git::{self, Repo},
+    remote,
+    sync::{Done, HealthState, Options, Parts, RemoteHealth, Report, Row, SyncError, Syncer, Trouble},
+    workspace::{
+        config::{Config, RemoteConfig, SyncConfig},
+        root::Root,
+        settle::Settler,
+        store::Store,
+    },
+};
+use parking_lot::{Condvar, Mutex};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// All remotes, in the order of their names.
+pub struct Remotes {
+    pub list: Vec<Arc<Remote>>,
+}
+
+/// One remote and its place in time.
+pub struct Remote {
+    pub name: String,
+    config: RemoteConfig,
+    limits: SyncConfig,
+    tools: Tools,
+    /// Made at the first contact: the token may not be there yet.
+    syncer: Mutex<Option<Arc<Syncer>>>,
+    /// What kept it from being made.
+    trouble: Mutex<Option<String>>,
+    alarm: Alarm,
+}
+
+/// What every remote works on.
+#[derive(Clone)]
+struct Tools {
+    root: Arc<Root>,
+    store: Arc<Store>,
+    settler: Arc<Settler>,
+    repo: Arc<Repo>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Remotes {
+    pub fn open(
+        config: &Config,
+        root: &Arc<Root>,
+        store: &Arc<Store>,
+        settler: &Arc<Settler>,
+        repo: &Arc<Repo>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        let tools = Tools {
+            root: root.clone(),
+            store: store.clone(),
+            settler: settler.clone(),
+            repo: repo.clone(),
+            clock: clock.clone(),
+        };
+        let open = |(name, remote): (&String, &RemoteConfig)| {
+            Arc::new(Remote {
+                name: name.clone(),
+                config: remote.clone(),
+                limits: config.sync.clone(),
+                tools: tools.clone(),
+                syncer: Mutex::default(),
+                trouble: Mutex::default(),
+                alarm: Alarm::default(),
+            })
+        };
+        Self { list: config.remotes.iter().map(open).collect() }
+    }
+
+    /// Pulls and pushes one remote, or all, each after the other.
+    pub fn sync(&self, only: Option<&str>, dry_run: bool, yes: bool) -> Vec<RemoteReport> {
+        let options = Options { dry_run, yes };
+        self.chosen(only).map(|remote| remote.attempt(|syncer| syncer.sync(options))).collect()
+    }
+
+    /// Pushes what is pending.
+    pub fn push(&self, only: Option<&str>) -> Vec<RemoteReport> {
+        self.chosen(only).map(|remote| remote.attempt(Syncer::push)).collect()
+    }
+
+    fn chosen<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Remote>> {
+        self.list.iter().filter(move |remote| only.is_none_or(|name| name == remote.name))
+    }
+
+    pub fn status(&self) -> Vec<RemoteStatus> {
+        self.list.iter().map(|remote| remote.status()).collect()
+    }
+
+    pub fn conflicts(&self) -> Vec<ConflictReport> {
+        self.list.iter().flat_map(|remote| remote.conflicts()).collect()
+    }
+
+    /// There may be something to push; the first call lets the threads begin.
+    pub fn wake(&self) {
+        self.list.iter().for_each(|remote| remote.alarm.ring());
+    }
+
+    pub fn stop(&self) {
+        self.list.iter().for_each(|remote| remote.alarm.stop());
+    }
+}
+
+impl Remote {
+    /// Connects when that has not been done; what keeps it from being done is kept for `status`.
+    fn syncer(&self) -> Result<Arc<Syncer>, String> {
+        let mut syncer = self.syncer.lock();
+        if let Some(syncer) = &*syncer {
+            return Ok(syncer.clone());
+        }
+        let provider = remote::connect(&self.name, &self.config).map_err(|error| {
+            let reason = error.to_string();
+            *self.trouble.lock() = Some(reason.clone());
+            reason
+        })?;
+        *self.trouble.lock() = None;
+        let tools = self.tools.clone();
+        let made = Arc::new(Syncer::new(Parts {
+            name: self.name.clone(),
+            config: self.config.clone(),
+            limits: self.limits.clone(),
+            provider: provider.into(),
+            root: tools.root,
+            store: tools.store,
+            settler: tools.settler,
+            repo: tools.repo,
+            clock: tools.clock,
+            merge_text: git::merge_text,
+        }));
+        *syncer = Some(made.clone());
+        Ok(made)
+    }
+
+    /// One cycle; what goes wrong is part of the report.
+    fn attempt(&self, work: impl FnOnce(&Syncer) -> Result<Report, SyncError>) -> RemoteReport {
+        let outcome = self.syncer().and_then(|syncer| work(&syncer).map_err(|error| error.to_string()));
+        let status = self.status();
+        let mut report = RemoteReport {
+            remote: self.name.clone(),
+            pending: status.pending,
+            held: status.held,
+            ..RemoteReport::default()
+        };
+        match outcome {
+            Ok(done) => report.rows = rows(done),
+            Err(reason) => report.error = Some(reason),
+        }
+        report
+    }
+
+    /// The remote's thread: pushes when something was committed, pulls every interval; begins at the first ring.
+    pub fn run(&self) {
+        let interval = Duration::from_secs_f64(self.limits.interval);
+        let mut due = None;
+        while self.alarm.wait(due) {
+            if due.is_none_or(|due| Instant::now() >= due) {
+                self.log(&self.attempt(Syncer::pull));
+                due = Some(Instant::now() + interval);
+            }
+            self.log(&self.attempt(Syncer::push));
+        }
+    }
+
+    fn log(&self, report: &RemoteReport) {
+        if let Some(reason) = &report.error {
+            tracing::info!(remote = self.name, "{reason}");
+        }
+    }
+
+    fn health(&self) -> Option<RemoteHealth> {
+        self.syncer.lock().clone()?.health().ok()
+    }
+
+    fn status(&self) -> RemoteStatus {
+        let mut status = RemoteStatus {
+            name: self.name.clone(),
+            kind: self.config.kind.name().to_owned(),
+            state: "never".to_owned(),
+            ..RemoteStatus::default()
+        };
+        if let Some(reason) = &*self.trouble.lock() {
+            (status.state, status.last_error) = ("unauthorized".to_owned(), Some(reason.clone()));
+        }
+        let Some(health) = self.health() else { return status };
+        status.state = state_name(health.state).to_owned();
+        status.last_contact = health.last_contact.map(|at| at.to_string());
+        status.last_error = health.last_error;
+        (status.pending, status.held, status.refused) = (health.pending, health.held, health.refused);
+        status
+    }
+
+    fn conflicts(&self) -> Vec<ConflictReport> {
+        let Some(syncer) = self.syncer.lock().clone() else { return Vec::new() };
+        let conflicts = syncer.conflicts().unwrap_or_default().into_iter();
+        conflicts
+            .map(|conflict| ConflictReport {
+                remote: self.name.clone(),
+                path: conflict.path,
+                field: conflict.field,
+                local: shown(&conflict.local),
+                theirs: shown(&conflict.theirs),
+            })
+            .collect()
+    }
+}
+
+fn state_name(state: HealthState) -> &'static str {
+    match state {
+        HealthState::Unknown => "never",
+        HealthState::Ok => "ok",
+        HealthState::Waiting => "waiting",
+        HealthState::Stopped => "unauthorized",
+        HealthState::Failed => "failing",
+    }
+}
+
+fn shown(value: &FieldValue) -> String {
+    match value {
+        FieldValue::Text(text) => text.clone().unwrap_or_default(),
+        FieldValue::Set(members) => members.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn rows(report: Report) -> Vec<SyncRow> {
+    let done = |action: &'static str, outcome: &'static str| {
+        move |done: Done| SyncRow {
+            action: action.to_owned(),
+            path: Some(done.path),
+            key: Some(done.key),
+            what: done.what,
+            outcome: outcome.to_owned(),
+            note: None,
+        }
+    };
+    let row = |outcome: &'static str| {
+        move |row: Row| SyncRow {
+            action: row.action.name().to_owned(),
+            path: Some(row.path),
+            key: row.key,
+            what: row.what,
+            outcome: outcome.to_owned(),
+            note: None,
+        }
+    };
+    let trouble = |outcome: &'static str| {
+        move |trouble: Trouble| SyncRow {
+            action: "push".to_owned(),
+            path: trouble.path,
+            outcome: outcome.to_owned(),
+            note: Some(trouble.reason),
+            ..SyncRow::default()
+        }
+    };
+    let mut rows: Vec<SyncRow> = report.pulled.into_iter().map(done("pull", "done")).collect();
+    rows.extend(report.pushed.into_iter().map(done("push", "done")));
+    rows.extend(report.held.into_iter().map(row("held")));
+    rows.extend(report.planned.into_iter().map(row("planned")));
+    rows.extend(report.deferred.into_iter().map(trouble("pending")));
+    rows.extend(report.refused.into_iter().map(trouble("refused")));
+    rows
+}
+
+/// Wakes a remote's thread: now, at a time, or for good.
+#[derive(Default)]
+struct Alarm {
+    state: Mutex<AlarmState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct AlarmState {
+    rung: bool,
+    stopped: bool,
+}
+
+impl Alarm {
+    fn ring(&self) {
+        self.state.lock().rung = true;
+        self.changed.notify_one();
+    }
+
+    fn stop(&self) {
+        self.state.lock().stopped = true;
+        self.changed.notify_one();
+    }
+
+    /// Sleeps until rung or until `due` (`None`: only until rung); answers false when stopped.
+    fn wait(&self, due: Option<Instant>) -> bool {
+        let mut state = self.state.lock();
+        loop {
+            if state.stopped {
+                return false;
+            }
+            if std::mem::take(&mut state.rung) {
+                return true;
+            }
+            match due {
+                Some(due) if self.changed.wait_until(&mut state, due).timed_out() => return !state.stopped,
+                Some(_) => {}
+                None => self.changed.wait(&mut state),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_rings_at_its_time_when_asked_and_never_after_its_end() {
+        let alarm = Alarm::default();
+        assert!(alarm.wait(Some(Instant::now())));
+        alarm.ring();
+        assert!(alarm.wait(None));
+        alarm.stop();
+        alarm.ring();
+        assert!(!alarm.wait(None));
+    }
+}

@@ -1,0 +1,98 @@
+//! What the engine answers, in the shapes that `--json` prints. Field names are stable.
+
+use crate::domain::{event::Event, path::WsPath, problem::Problem};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// One screen about a workspace.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    pub workspace: PathBuf,
+    /// `mounted`, `watching` or `stopped`.
+    pub running: String,
+    pub mountpoint: Option<PathBuf>,
+    pub pid: Option<u32>,
+    pub branch: Option<String>,
+    pub head: Option<String>,
+    pub tickets: usize,
+    /// Settled and not committed yet.
+    pub uncommitted: Vec<WsPath>,
+    pub problems: Vec<Problem>,
+    pub conflicts: Vec<ConflictReport>,
+    pub remotes: Vec<RemoteStatus>,
+    /// Seq of the newest event.
+    pub last_event: u64,
+    /// Anything a person should know: a shadowed folder, a watch limit reached.
+    pub notes: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RemoteStatus {
+    pub name: String,
+    /// `github`, `linear`, `simulator`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `ok`, `never`, `offline`, `unauthorized`, `waiting`, `failing`.
+    pub state: String,
+    pub last_contact: Option<String>,
+    pub last_error: Option<String>,
+    pub pending: usize,
+    pub held: usize,
+    pub refused: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictReport {
+    pub remote: String,
+    pub path: WsPath,
+    pub field: String,
+    pub local: String,
+    pub theirs: String,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CommitReport {
+    /// `None`: there was nothing to commit.
+    pub commit: Option<String>,
+    pub message: Option<String>,
+    pub paths: Vec<WsPath>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct FlushReport {
+    /// Events that settling made.
+    pub events: Vec<Event>,
+    pub commit: CommitReport,
+    pub remotes: Vec<RemoteReport>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SyncReport {
+    pub dry_run: bool,
+    pub remotes: Vec<RemoteReport>,
+}
+
+/// What one remote's cycle did, or (dry run) would do.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RemoteReport {
+    pub remote: String,
+    pub rows: Vec<SyncRow>,
+    pub pending: usize,
+    pub held: usize,
+    /// The first thing that went wrong, said for people.
+    pub error: Option<String>,
+}
+
+/// One line of the plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncRow {
+    /// `pull`, `push`, `create`, `archive`, `comment`, `conflict`.
+    pub action: String,
+    pub path: Option<WsPath>,
+    pub key: Option<String>,
+    /// Field names.
+    pub what: Vec<String>,
+    /// `done`, `planned`, `pending`, `held`, `refused`.
+    pub outcome: String,
+    pub note: Option<String>,
+}

@@ -1,0 +1,212 @@
+//! The life of a daemon: open, start threads, mount or watch, wait for a reason to end, and end cleanly.
+
+use super::{
+    Engine, Location,
+    commit::Committer,
+    control::{Request, Response, ask, connect, send},
+    lock::Lock,
+    serve::{Feed, Server},
+};
+use crate::{
+    domain::event::{Change, Event},
+    workspace::watch::Watcher,
+};
+use anyhow::anyhow;
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use std::{
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+/// How to mount.
+#[derive(Clone, Debug, Default)]
+pub struct MountArgs {
+    /// Another place than the workspace itself.
+    pub at: Option<PathBuf>,
+}
+
+/// Why a daemon ends.
+pub enum Stop {
+    Signal(i32),
+    /// `trackfs unmount`; it is answered on its own connection when everything is done.
+    Asked(UnixStream),
+    /// Somebody unmounted it by hand.
+    Unmounted,
+}
+
+/// The engine with all its threads running.
+pub struct Session {
+    pub engine: Arc<Engine>,
+    feed: Arc<Feed>,
+    committer: Arc<Committer>,
+    threads: Vec<JoinHandle<()>>,
+    stopper: SyncSender<Stop>,
+    stops: Receiver<Stop>,
+    _watcher: Watcher,
+}
+
+impl Session {
+    /// Takes the lock, opens the engine and starts everything but a mount.
+    pub fn start(at: &Location, running: &'static str) -> anyhow::Result<Self> {
+        at.make_state()?;
+        let lock = Lock::wait(at, || at.is_live())?;
+        let lock = lock.ok_or_else(|| anyhow!("{} is already mounted or watched", at.dir.display()))?;
+        let engine = Arc::new(Engine::open(at, lock)?);
+        engine.role.write().running = running;
+        let (stopper, stops) = sync_channel(8);
+        let feed = Arc::new(Feed::default());
+        let committer = Arc::new(Committer::new(engine.config.commit.clone()));
+        listen_to_events(&engine, &feed, &committer);
+        forward_signals(stopper.clone())?;
+        let threads = start_threads(&engine, &committer)?;
+        let watcher = Watcher::start(engine.root.clone(), engine.settler.clone())?;
+        Server { engine: engine.clone(), feed: feed.clone(), stop: stopper.clone() }.start()?;
+        Ok(Self { engine, feed, committer, threads, stopper, stops, _watcher: watcher })
+    }
+
+    /// Picks up what was changed while nobody looked, in the background.
+    pub fn catch_up(&self) {
+        let (engine, committer) = (self.engine.clone(), self.committer.clone());
+        thread::spawn(move || {
+            if let Err(error) = engine.settler.scan() {
+                tracing::error!("the workspace could not be scanned: {error}");
+            }
+            if engine.store.uncommitted().is_ok_and(|paths| !paths.is_empty()) {
+                committer.changed();
+            }
+            engine.remotes.wake();
+        });
+    }
+
+    /// A sender for other reasons to end.
+    pub fn stopper(&self) -> SyncSender<Stop> {
+        self.stopper.clone()
+    }
+
+    /// Blocks until there is a reason to end.
+    pub fn wait(&self) -> Stop {
+        self.stops.recv().expect("the session holds a sender itself")
+    }
+
+    /// Settles, commits and ends the threads. What is unpushed stays in the outbox: ending waits for no network.
+    pub fn end(self) -> anyhow::Result<()> {
+        self.engine.remotes.stop();
+        self.engine.settler.scan()?;
+        let settled = self.engine.settler.settle_now();
+        let committed = settled.map_err(Into::into).and_then(|_| self.engine.commit(None));
+        self.committer.stop();
+        self.engine.settler.stop();
+        self.feed.close();
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread had panicked; see above");
+            }
+        }
+        committed.map(drop)
+    }
+}
+
+fn listen_to_events(engine: &Arc<Engine>, feed: &Arc<Feed>, committer: &Arc<Committer>) {
+    // Weak: the engine owns the settler, which owns this listener.
+    let (weak, feed, committer) = (Arc::downgrade(engine), feed.clone(), committer.clone());
+    engine.settler.on_events(Box::new(move |events: &[Event]| {
+        feed.publish(events);
+        // An empty batch: bytes settled that mean nothing new.
+        if events.is_empty() || events.iter().any(|event| event.change.is_of_a_file()) {
+            committer.changed();
+        }
+        if events.iter().any(|event| matches!(event.change, Change::Committed { .. }))
+            && let Some(engine) = weak.upgrade()
+        {
+            engine.remotes.wake();
+        }
+    }));
+}
+
+fn start_threads(engine: &Arc<Engine>, committer: &Arc<Committer>) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let settling = engine.settler.clone();
+    let mut threads = vec![thread::Builder::new().name("settle".into()).spawn(move || settling.run())?];
+    let (committer, committing) = (committer.clone(), engine.clone());
+    let run = move || committer.run(|| committing.commit(None).map(drop));
+    threads.push(thread::Builder::new().name("commit".into()).spawn(run)?);
+    for remote in engine.remotes.list.clone() {
+        let name = format!("sync-{}", remote.name);
+        threads.push(thread::Builder::new().name(name).spawn(move || remote.run())?);
+    }
+    Ok(threads)
+}
+
+fn forward_signals(stopper: SyncSender<Stop>) -> anyhow::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            if stopper.send(Stop::Signal(signal)).is_err() {
+                break;
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Gives everything but the virtual folders, on plain files. Returns when told to stop.
+pub fn watch(at: &Location, ready: impl FnOnce(&Engine)) -> anyhow::Result<()> {
+    let session = Session::start(at, "watching")?;
+    session.catch_up();
+    ready(&session.engine);
+    let stop = session.wait();
+    answer(stop, session.end())
+}
+
+/// Mounts and stays. `ready` is called when the mount can be used. Returns when told to stop.
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+pub fn mount(at: &Location, args: &MountArgs, ready: impl FnOnce(&Engine)) -> anyhow::Result<()> {
+    use crate::mount as fuse;
+    fuse::usable().map_err(|reason| anyhow!(reason))?;
+    let mountpoint = args.at.clone().unwrap_or_else(|| at.dir.clone());
+    let session = Session::start(at, "mounted")?;
+    let mounted = super::mounting::mount(&session, &mountpoint)?;
+    session.catch_up();
+    ready(&session.engine);
+    let stop = session.wait();
+    // First no new writes, then settle what there is.
+    mounted.unmount();
+    answer(stop, session.end())
+}
+
+#[cfg(not(all(feature = "fuse", target_os = "linux")))]
+pub fn mount(_at: &Location, _args: &MountArgs, _ready: impl FnOnce(&Engine)) -> anyhow::Result<()> {
+    Err(anyhow!("this trackfs was built without FUSE; `trackfs watch` gives everything but the virtual folders"))
+}
+
+/// Tells whoever asked for the end how it went.
+fn answer(stop: Stop, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
+    if let Stop::Asked(mut stream) = stop {
+        let response = match &outcome {
+            Ok(()) => Response::Done,
+            Err(error) => Response::Failed { message: format!("{error:#}") },
+        };
+        if let Err(error) = send(&mut stream, &response) {
+            tracing::debug!("whoever asked for the end is gone: {error}");
+        }
+    }
+    outcome
+}
+
+/// Ends the daemon of a workspace: settled, committed, unmounted. Answers false when nothing was running.
+pub fn unmount(at: &Location) -> anyhow::Result<bool> {
+    if connect(at).is_err() {
+        return Ok(false);
+    }
+    match ask(at, &Request::Unmount)? {
+        Response::Done => Ok(true),
+        other => Err(anyhow!("unexpected answer {other:?}")),
+    }
+}
