@@ -111,6 +111,22 @@ fn an_invalid_save_is_answered_and_its_bytes_are_kept() {
 }
 
 #[test]
+fn a_checkout_by_git_is_one_event_a_ticket() {
+    let workspace = mounted();
+    workspace.write("tickets/a.md", TICKET);
+    workspace.ok(&["commit"]);
+    workspace.sh("sed -i 's/status: todo/status: done/' tickets/a.md");
+    workspace.ok(&["commit"]);
+    let since = workspace.last_event();
+    workspace.sh("git checkout -q HEAD~1 -- tickets/a.md");
+    workspace.ok(&["commit"]);
+    let events = workspace.events(since);
+    assert_eq!(names(&events), ["ticket.field_changed", "committed"]);
+    assert_eq!((&events[0]["to"], &events[0]["actor"]["name"]), (&"todo".into(), &"git".into()));
+    assert_eq!(workspace.sh("git status --porcelain; git fsck --strict 2>&1"), "");
+}
+
+#[test]
 fn the_status_view_follows_a_change_at_once() {
     let workspace = mounted();
     workspace.write("tickets/a.md", TICKET);

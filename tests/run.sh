@@ -106,7 +106,7 @@ cargo clippy --quiet --all-targets -- -D warnings
 say "clippy without the mount"
 cargo clippy --quiet --no-default-features --all-targets -- -D warnings
 say "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib --document-private-items
 cargo test --quiet --doc
 
 if [ ${#skipped[@]} -gt 0 ]; then

@@ -180,7 +180,7 @@ impl Engine {
         })
     }
 
-    /// Commits what has settled; see [`super::commit`].
+    /// Commits what has settled.
     pub fn commit(&self, message: Option<&str>) -> anyhow::Result<CommitReport> {
         super::commit::commit(self, message)
     }

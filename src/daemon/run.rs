@@ -5,6 +5,7 @@ use super::{
     commit::Committer,
     control::{Request, Response, ask, connect, send},
     lock::Lock,
+    remotes::Remote,
     serve::{Feed, Server},
 };
 use crate::{
@@ -24,7 +25,11 @@ use std::{
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
+
+/// How long an ending daemon waits for requests to remotes that are under way.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How to mount.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +53,8 @@ pub struct Session {
     feed: Arc<Feed>,
     committer: Arc<Committer>,
     threads: Vec<JoinHandle<()>>,
+    /// May be waiting for a network.
+    syncing: Vec<JoinHandle<()>>,
     stopper: SyncSender<Stop>,
     stops: Receiver<Stop>,
     _watcher: Watcher,
@@ -67,9 +74,10 @@ impl Session {
         listen_to_events(&engine, &feed, &committer);
         forward_signals(stopper.clone())?;
         let threads = start_threads(&engine, &committer)?;
+        let syncing = start_syncing(&engine)?;
         let watcher = Watcher::start(engine.root.clone(), engine.settler.clone())?;
         Server { engine: engine.clone(), feed: feed.clone(), stop: stopper.clone() }.start()?;
-        Ok(Self { engine, feed, committer, threads, stopper, stops, _watcher: watcher })
+        Ok(Self { engine, feed, committer, threads, syncing, stopper, stops, _watcher: watcher })
     }
 
     /// Picks up what was changed while nobody looked, in the background.
@@ -110,6 +118,11 @@ impl Session {
                 tracing::error!("a thread had panicked; see above");
             }
         }
+        // One that still waits for its remote ends with the process: sync can be cut off anywhere.
+        let started = Instant::now();
+        while started.elapsed() < FAREWELL && !self.syncing.iter().all(JoinHandle::is_finished) {
+            thread::sleep(Duration::from_millis(10));
+        }
         committed.map(drop)
     }
 }
@@ -137,11 +150,15 @@ fn start_threads(engine: &Arc<Engine>, committer: &Arc<Committer>) -> anyhow::Re
     let (committer, committing) = (committer.clone(), engine.clone());
     let run = move || committer.run(|| committing.commit(None).map(drop));
     threads.push(thread::Builder::new().name("commit".into()).spawn(run)?);
-    for remote in engine.remotes.list.clone() {
-        let name = format!("sync-{}", remote.name);
-        threads.push(thread::Builder::new().name(name).spawn(move || remote.run())?);
-    }
     Ok(threads)
+}
+
+fn start_syncing(engine: &Engine) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let start = |remote: &Arc<Remote>| {
+        let (name, remote) = (format!("sync-{}", remote.name), remote.clone());
+        Ok(thread::Builder::new().name(name).spawn(move || remote.run())?)
+    };
+    engine.remotes.list.iter().map(start).collect()
 }
 
 fn forward_signals(stopper: SyncSender<Stop>) -> anyhow::Result<()> {
