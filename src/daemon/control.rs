@@ -93,10 +93,16 @@ pub(super) fn connect(at: &Location) -> io::Result<UnixStream> {
 
 /// Opens the workspace's socket. Only the holder of the lock may, so whatever is there is a dead daemon's.
 pub(super) fn listen(at: &Location) -> io::Result<UnixListener> {
+    close(at)?;
     let (_folder, path) = socket_path(at)?;
-    match std::fs::remove_file(&path) {
+    UnixListener::bind(path)
+}
+
+/// Takes the socket away: who comes now waits for the lock.
+pub(super) fn close(at: &Location) -> io::Result<()> {
+    match std::fs::remove_file(at.state.join("socket")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => UnixListener::bind(path),
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     Engine, Location,
     commit::Committer,
-    control::{Request, Response, ask, connect, send},
+    control::{Request, Response, ask, close, connect, send},
     lock::Lock,
     remotes::Remote,
     serve::{Feed, Server},
@@ -106,6 +106,7 @@ impl Session {
 
     /// Settles, commits and ends the threads. What is unpushed stays in the outbox: ending waits for no network.
     pub fn end(self) -> anyhow::Result<()> {
+        close(&self.engine.at)?;
         self.engine.remotes.stop();
         self.engine.settler.scan()?;
         let settled = self.engine.settler.settle_now();
