@@ -12,7 +12,7 @@ use std::{
 };
 use support::{Workspace, eventually, is_mounted};
 
-const TICKET: &str = "---\ntitle: Login fails\nstatus: todo # for now\nlabels: [bug]\n---\nBody\n";
+const TICKET: &str = "---\ntitle: Login fails\nstatus: todo # since Monday\nlabels: [bug]\n---\nBody\n";
 
 fn mounted() -> Workspace {
     let workspace = Workspace::new();
@@ -41,7 +41,7 @@ fn an_edit_is_an_event_then_a_commit_and_git_is_clean() {
     assert_eq!(workspace.sh("git status --porcelain"), "");
     let message = workspace.sh("git log -1 --format=%B");
     assert!(message.contains("Trackfs-Actor: sed") && message.contains("Trackfs-Events: 1"), "{message}");
-    assert!(workspace.read("tickets/login.md").contains("status: in-progress # for now\n"));
+    assert!(workspace.read("tickets/login.md").contains("status: in-progress # since Monday\n"));
 }
 
 #[test]
