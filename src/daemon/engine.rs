@@ -8,7 +8,7 @@ use super::{
     report::{CommitReport, FlushReport, Status, SyncReport},
 };
 use crate::{
-    domain::{Clock, Timestamp, op::Actor, path::WsPath},
+    domain::{Clock, Timestamp, event::Event, op::Actor, path::WsPath},
     git::Repo,
     workspace::{
         config::Config,
@@ -117,10 +117,7 @@ impl Engine {
     pub(super) fn answer(&self, request: &Request) -> anyhow::Result<Response> {
         Ok(match request {
             Request::Status => Response::Status(self.status()?),
-            Request::Commit { message } => {
-                self.settler.settle_now()?;
-                Response::Commit(self.commit(message.as_deref())?)
-            }
+            Request::Commit { message } => Response::Commit(self.settle_and_commit(message.as_deref())?.1),
             Request::Flush => Response::Flush(self.flush()?),
             Request::Sync { remote, dry_run, yes } => Response::Sync(self.sync(remote.as_deref(), *dry_run, *yes)?),
             Request::Follow { .. } | Request::Unmount => bail!("only a running daemon can do that"),
@@ -129,12 +126,10 @@ impl Engine {
 
     /// Settles, commits and pushes; what a remote refuses or cannot take now stays in the outbox and is reported.
     pub fn flush(&self) -> anyhow::Result<FlushReport> {
-        let events = self.settler.settle_now()?;
-        let commit = self.commit(None)?;
-        let remotes = self.remotes.push(None);
+        let (events, commit) = self.settle_and_commit(None)?;
+        let remotes = self.remotes.push();
         // What the push wrote back (`sync:` lines) belongs to the same act.
-        self.settler.settle_now()?;
-        self.commit(None)?;
+        self.settle_and_commit(None)?;
         Ok(FlushReport { events, commit, remotes })
     }
 
@@ -150,13 +145,11 @@ impl Engine {
             );
         }
         if !dry_run {
-            self.settler.settle_now()?;
-            self.commit(None)?;
+            self.settle_and_commit(None)?;
         }
         let remotes = self.remotes.sync(remote, dry_run, yes);
         if !dry_run {
-            self.settler.settle_now()?;
-            self.commit(None)?;
+            self.settle_and_commit(None)?;
         }
         Ok(SyncReport { dry_run, remotes })
     }
@@ -178,6 +171,11 @@ impl Engine {
             last_event: self.store.last_event()?,
             notes: role.notes,
         })
+    }
+
+    fn settle_and_commit(&self, message: Option<&str>) -> anyhow::Result<(Vec<Event>, CommitReport)> {
+        let events = self.settler.settle_now()?;
+        Ok((events, self.commit(message)?))
     }
 
     /// Commits what has settled.

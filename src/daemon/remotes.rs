@@ -84,8 +84,8 @@ impl Remotes {
     }
 
     /// Pushes what is pending.
-    pub fn push(&self, only: Option<&str>) -> Vec<RemoteReport> {
-        self.chosen(only).map(|remote| remote.attempt(Syncer::push)).collect()
+    pub fn push(&self) -> Vec<RemoteReport> {
+        self.list.iter().map(|remote| remote.attempt(Syncer::push)).collect()
     }
 
     fn chosen<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Remote>> {
