@@ -30,11 +30,6 @@ impl Store {
         })
     }
 
-    /// The newest `limit` events, oldest of them first.
-    pub fn newest_events(&self, limit: usize) -> Result<Vec<Event>, StoreError> {
-        newest(&self.journal, limit)
-    }
-
     /// Writes what settled to the journal: events, what each path is now, what is to be committed. One transaction.
     pub(super) fn journal_settled(&self, at: Timestamp, settled: &[Settled]) -> Result<Vec<Event>, StoreError> {
         let news = || settled.iter().filter(|settled| settled.edited || !settled.changes.is_empty());
