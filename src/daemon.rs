@@ -19,6 +19,7 @@ mod replay;
 pub mod report;
 pub mod run;
 mod serve;
+mod settings;
 
 pub use control::ask;
 pub use engine::Engine;

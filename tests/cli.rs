@@ -278,10 +278,16 @@ fn help_shows_examples() {
 
 /// Runs the demo until its tour is shown, looks, and interrupts it.
 fn demo(arguments: &[&str], look: impl FnOnce(&Path)) {
+    demo_by(&[env!("CARGO_BIN_EXE_trackfs")], arguments, look);
+}
+
+/// As [`demo`], started by a program that changes what it may do.
+fn demo_by(program: &[&str], arguments: &[&str], look: impl FnOnce(&Path)) {
     let outside = Workspace::bare();
     let dir = outside.outside("demo");
-    let mut demo = outside.command(env!("CARGO_BIN_EXE_trackfs"));
-    let mut demo = demo.args(["demo", "--dir"]).arg(&dir).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut demo = outside.command(program[0]);
+    demo.args(&program[1..]).args(["demo", "--dir"]).arg(&dir).args(arguments);
+    let mut demo = demo.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.starts_with("Ctrl-C here")), "the tour was shown");
     look(&dir.join("work"));
@@ -304,6 +310,15 @@ fn the_demo_on_a_mount_has_views_and_leaves_nothing() {
     demo(&[], |work| {
         assert!(is_mounted(work));
         assert!(fs::read_dir(work.join("views/status/todo")).unwrap().count() > 20);
+    });
+}
+
+#[test]
+fn the_demo_runs_on_plain_files_where_mounting_is_forbidden() {
+    let without_the_right = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
+    demo_by(&[&without_the_right[..], &[env!("CARGO_BIN_EXE_trackfs")]].concat(), &[], |work| {
+        assert!(!is_mounted(work));
+        assert!(work.join("tickets/web/1.md").is_file());
     });
 }
 

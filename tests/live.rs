@@ -318,3 +318,35 @@ fn watching_gives_events_and_commits_on_plain_files() {
     assert!(watch.wait().unwrap().success());
     assert_eq!(names(&workspace.events(0)).iter().filter(|name| **name == "ticket.created").count(), 1);
 }
+
+#[test]
+fn a_changed_configuration_is_in_force_without_a_new_mount() {
+    let workspace = Workspace::new();
+    workspace.configure("commit: {idle: 60, max: 120}");
+    workspace.mount();
+    let tracker = workspace.outside("tracker");
+    fs::create_dir(&tracker).unwrap();
+    let remote = format!("{{type: simulator, url: {}, folder: tickets}}", tracker.display());
+    workspace.write("tickets/a.md", TICKET);
+    workspace.configure(&format!("validation: off\ncommit: {{idle: 0.2, max: 5}}\nremotes: {{sim: {remote}}}"));
+    eventually("a push to the remote that is new", || workspace.read("tickets/a.md").contains("sim: ").then_some(()));
+    workspace.write("tickets/b.md", "---\nstatus: nonsense\n---\n");
+    workspace.configure("commit: {idle: 0.2, max: 5}");
+    eventually("the remote is gone", || {
+        workspace.json(&["status"])["remotes"].as_array().unwrap().is_empty().then_some(())
+    });
+    workspace.sh("! cp tickets/b.md tickets/c.md");
+}
+
+#[test]
+fn a_broken_configuration_changes_nothing_not_even_for_the_next_mount() {
+    let workspace = Workspace::new();
+    workspace.configure("validation: off");
+    workspace.mount();
+    workspace.configure("validation: maybe");
+    eventually("the problem", || workspace.ok(&["status"]).contains("last valid configuration").then_some(()));
+    workspace.write("tickets/a.md", "---\nstatus: nonsense\n---\n");
+    workspace.ok(&["unmount"]);
+    workspace.mount();
+    workspace.write("tickets/b.md", "---\nstatus: nonsense\n---\n");
+}

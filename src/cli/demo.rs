@@ -6,7 +6,7 @@ mod words;
 
 use super::{
     failure::{advise, because},
-    init, mount,
+    init,
     output::Output,
 };
 use crate::daemon::{
@@ -39,24 +39,20 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs, out: &mut Output) -> anyhow::Result<()> {
     let interrupted = Interrupted::listen()?;
     let root = Throwaway::new(args.dir.as_deref())?;
-    let watch = args.watch || !can_mount(out)?;
     let demo = set_up(root.path(), &interrupted)?;
-    let tour = tour(&demo, watch);
-    let show = |_: &daemon::Engine| {
-        // Whoever does not read the tour can still use the workspace.
-        let _ = tour.iter().try_for_each(|line| out.line(line)).and_then(|()| out.flush());
-    };
-    if watch { run::watch(&demo.at, show) } else { run::mount(&demo.at, &run::MountArgs::default(), show) }
+    let show = |engine: &daemon::Engine| show(&demo, engine, out);
+    if args.watch {
+        return run::watch(&demo.at, show);
+    }
+    run::mount(&demo.at, &run::MountArgs { or_watch: true, ..run::MountArgs::default() }, show)
 }
 
-fn can_mount(out: &mut Output) -> io::Result<bool> {
-    match mount::usable() {
-        Ok(()) => Ok(true),
-        Err(reason) => {
-            out.line(format!("No mount: {reason}. The demo runs on plain files instead."))?;
-            Ok(false)
-        }
-    }
+/// Whoever does not read the tour can still use the workspace.
+fn show(demo: &Demo, engine: &daemon::Engine, out: &mut Output) {
+    let role = engine.role();
+    let why = role.notes.iter().map(|note| format!("{note}. The demo runs on plain files instead."));
+    let lines = why.chain(tour(demo, role.mountpoint.is_none()));
+    let _ = lines.into_iter().try_for_each(|line| out.line(line)).and_then(|()| out.flush());
 }
 
 /// Whether somebody lost patience during the set-up: then it ends between two steps, and cleans up.

@@ -82,7 +82,9 @@ fn stands_in(folder: &Path) -> bool {
 /// Prints one line when the mount can be used, and returns when it has ended.
 fn mount_here(at: &Location, mountpoint: Option<PathBuf>, out: &mut Output) -> anyhow::Result<()> {
     let place = mountpoint.as_ref().unwrap_or(&at.dir).display().to_string();
-    run::mount(at, &run::MountArgs { at: mountpoint }, |_| announce(out, &format!("mounted at {place}")))
+    run::mount(at, &run::MountArgs { at: mountpoint, or_watch: false }, |_| {
+        announce(out, &format!("mounted at {place}"))
+    })
 }
 
 pub fn watch(args: &DirArgs, out: &mut Output) -> anyhow::Result<()> {
@@ -125,11 +127,6 @@ mod fuse {
     use super::SuperviseArgs;
     use std::{io, path::Path};
 
-    /// Whether a mount is possible here; the error is one sentence.
-    pub fn usable() -> Result<(), String> {
-        crate::mount::usable()
-    }
-
     pub fn heal(path: &Path) -> anyhow::Result<()> {
         Ok(crate::mount::take_away_dead(path)?)
     }
@@ -144,10 +141,6 @@ mod fuse {
     use super::SuperviseArgs;
     use std::{io, path::Path};
 
-    pub fn usable() -> Result<(), String> {
-        Err("this trackfs was built without FUSE".to_owned())
-    }
-
     pub fn heal(path: &Path) -> anyhow::Result<()> {
         anyhow::bail!("{} is a dead mount: `fusermount3 -uz` takes it away", path.display())
     }
@@ -158,4 +151,4 @@ mod fuse {
 }
 
 use fuse::heal;
-pub use fuse::{supervise, usable};
+pub use fuse::supervise;

@@ -111,7 +111,7 @@ fn news(engine: &Engine, through: u64, paths: &[WsPath]) -> anyhow::Result<Vec<(
 
 /// Decides when: `idle` after the last change, at most `max` after the first.
 pub struct Committer {
-    config: CommitConfig,
+    config: Mutex<CommitConfig>,
     burst: Mutex<Burst>,
     wake: Condvar,
 }
@@ -128,7 +128,7 @@ const RETRY: Duration = Duration::from_secs(5);
 
 impl Committer {
     pub fn new(config: CommitConfig) -> Self {
-        Self { config, burst: Mutex::default(), wake: Condvar::new() }
+        Self { config: Mutex::new(config), burst: Mutex::default(), wake: Condvar::new() }
     }
 
     /// Something settled that is to be committed.
@@ -137,6 +137,12 @@ impl Committer {
         let mut burst = self.burst.lock();
         burst.first.get_or_insert(now);
         burst.last = Some(now);
+        self.wake.notify_one();
+    }
+
+    /// Other pauses, from the burst on that is under way.
+    pub fn reconfigure(&self, config: CommitConfig) {
+        *self.config.lock() = config;
         self.wake.notify_one();
     }
 
@@ -172,7 +178,10 @@ impl Committer {
                 self.wake.wait(&mut burst);
                 continue;
             };
-            let due = (last + self.config.idle()).min(first + self.config.max());
+            let due = {
+                let config = self.config.lock();
+                (last + config.idle()).min(first + config.max())
+            };
             if Instant::now() >= due {
                 (burst.first, burst.last) = (None, None);
                 return true;

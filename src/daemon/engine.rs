@@ -6,9 +6,10 @@ use super::{
     lock::Lock,
     remotes::Remotes,
     report::{CommitReport, FlushReport, Status, SyncReport},
+    settings,
 };
 use crate::{
-    domain::{Clock, Timestamp, event::Event, op::Actor, path::WsPath},
+    domain::{Clock, Timestamp, event::Event, op::Actor},
     git::Repo,
     workspace::{
         config::Config,
@@ -19,12 +20,12 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use parking_lot::{Mutex, RwLock};
-use std::{io, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 /// Everything that acts on one workspace. Exactly one exists per workspace: it holds the lock.
 pub struct Engine {
     pub at: Location,
-    pub config: Config,
+    config: RwLock<Arc<Config>>,
     pub root: Arc<Root>,
     pub store: Arc<Store>,
     pub settler: Arc<Settler>,
@@ -63,15 +64,15 @@ impl Engine {
     /// Opens the workspace's files by descriptor, so that a mount may later cover them.
     pub fn open(at: &Location, lock: Lock) -> anyhow::Result<Self> {
         let root = Arc::new(Root::open(&at.dir).with_context(|| format!("cannot open {}", at.dir.display()))?);
-        let config = read_config(&root)?;
         let store = Arc::new(Store::open(&at.state)?);
+        let config = settings::first(&root, &store)?;
         let repo = Arc::new(Repo::open(&at.git_dir)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let settler = Arc::new(Settler::new(root.clone(), store.clone(), clock.clone(), config.settle.clone()));
         let remotes = Remotes::open(&config, &root, &store, &settler, &repo, &clock);
         let engine = Self {
             at: at.clone(),
-            config,
+            config: RwLock::new(Arc::new(config)),
             root,
             store,
             settler,
@@ -83,6 +84,20 @@ impl Engine {
         };
         engine.rebuild_if_empty()?;
         Ok(engine)
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.read().clone()
+    }
+
+    /// Takes over what the configuration's file says by now; while it is broken, what was in force stays. How to settle
+    /// and to mount is asked once, at the start.
+    pub(super) fn reconfigure(&self) -> anyhow::Result<()> {
+        let Some(config) = settings::read(&self.root, &self.store)? else { return Ok(()) };
+        self.remotes.follow(&config)?;
+        *self.config.write() = Arc::new(config);
+        Ok(())
     }
 
     /// Fills a new index with what HEAD says, and the event log with what git knows of the past. After that only what
@@ -136,9 +151,9 @@ impl Engine {
     /// Pulls and pushes one remote, or all. What was pulled is committed.
     pub fn sync(&self, remote: Option<&str>, dry_run: bool, yes: bool) -> anyhow::Result<SyncReport> {
         if let Some(name) = remote
-            && !self.config.remotes.contains_key(name)
+            && !self.config().remotes.contains_key(name)
         {
-            let known: Vec<_> = self.config.remotes.keys().map(String::as_str).collect();
+            let known = self.remotes.names();
             bail!(
                 "there is no remote {name:?}; the workspace has: {}",
                 if known.is_empty() { "none".into() } else { known.join(", ") }
@@ -154,8 +169,13 @@ impl Engine {
         Ok(SyncReport { dry_run, remotes })
     }
 
+    /// What this process is there for.
+    pub fn role(&self) -> Role {
+        self.role.read().clone()
+    }
+
     pub fn status(&self) -> anyhow::Result<Status> {
-        let role = self.role.read().clone();
+        let role = self.role();
         Ok(Status {
             workspace: self.at.dir.clone(),
             running: role.running.to_owned(),
@@ -181,17 +201,5 @@ impl Engine {
     /// Commits what has settled.
     pub fn commit(&self, message: Option<&str>) -> anyhow::Result<CommitReport> {
         super::commit::commit(self, message)
-    }
-}
-
-fn read_config(root: &Root) -> anyhow::Result<Config> {
-    let path = WsPath::new(".trackfs/config.yaml").expect("a legal path");
-    match root.read(&path) {
-        Ok(bytes) => {
-            let text = String::from_utf8(bytes).with_context(|| format!("{path} is not UTF-8"))?;
-            Config::parse(&text).map_err(|reason| anyhow::anyhow!("{path}: {reason}"))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
-        Err(error) => Err(error).with_context(|| format!("cannot read {path}")),
     }
 }

@@ -129,7 +129,7 @@ impl Host for EngineHost {
     }
 
     fn check(&self, path: &WsPath, bytes: &[u8]) -> Option<Problem> {
-        match self.engine.config.validation {
+        match self.engine.config().validation {
             Validation::On => self.engine.settler.check(path, bytes),
             Validation::Off => None,
         }

@@ -25,7 +25,7 @@ pub fn mount(session: &Session, mountpoint: &Path) -> anyhow::Result<Arc<Mounted
     let fs = Arc::new(Fs::new(engine.root.clone(), host)?);
     let shadowed = fs.shadowed();
     hide_from_git(engine, &shadowed)?;
-    let options = MountOptions { threads: engine.config.mount.threads, ..MountOptions::new(mountpoint) };
+    let options = MountOptions { threads: engine.config().mount.threads, ..MountOptions::new(mountpoint) };
     let mounted = Arc::new(fuse::mount(fs, engine.root.clone(), options)?);
     let mut role = engine.role.write();
     role.mountpoint = Some(mountpoint.to_owned());

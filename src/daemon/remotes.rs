@@ -13,15 +13,23 @@ use crate::{
         store::Store,
     },
 };
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 use std::{
+    collections::HashMap,
+    io,
     sync::Arc,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-/// All remotes, in the order of their names.
+/// All remotes, in the order of their names. They follow the configuration while the engine runs.
 pub struct Remotes {
-    pub list: Vec<Arc<Remote>>,
+    tools: Tools,
+    list: RwLock<Vec<Arc<Remote>>>,
+    /// By name: a remote whose configuration changes does not begin while what it was before has something under way.
+    turns: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+    /// One for each remote that was ever started; `None` where no threads are wanted.
+    threads: Mutex<Option<Vec<JoinHandle<()>>>>,
 }
 
 /// One remote and its place in time.
@@ -30,6 +38,8 @@ pub struct Remote {
     config: RemoteConfig,
     limits: SyncConfig,
     tools: Tools,
+    /// Held while anything is asked of the remote. Taken before every other lock here.
+    turn: Arc<Mutex<()>>,
     /// Made at the first contact: the token may not be there yet.
     syncer: Mutex<Option<Arc<Syncer>>>,
     /// What kept it from being made.
@@ -63,54 +73,119 @@ impl Remotes {
             repo: repo.clone(),
             clock: clock.clone(),
         };
-        let open = |(name, remote): (&String, &RemoteConfig)| {
-            Arc::new(Remote {
-                name: name.clone(),
-                config: remote.clone(),
-                limits: config.sync.clone(),
-                tools: tools.clone(),
-                syncer: Mutex::default(),
-                trouble: Mutex::default(),
-                alarm: Alarm::default(),
-            })
+        let remotes = Self { tools, list: RwLock::default(), turns: Mutex::default(), threads: Mutex::default() };
+        *remotes.list.write() = remotes.configured(config);
+        remotes
+    }
+
+    /// What the configuration names. A remote of which nothing changed stays the same one.
+    fn configured(&self, config: &Config) -> Vec<Arc<Remote>> {
+        let known = self.list.read();
+        let turn = |name: &String| self.turns.lock().entry(name.clone()).or_default().clone();
+        let one = |(name, remote): (&String, &RemoteConfig)| {
+            let same = known.iter().find(|known| known.is(name, remote, &config.sync));
+            same.cloned().unwrap_or_else(|| Arc::new(Remote::new(name, remote, &config.sync, &self.tools, turn(name))))
         };
-        Self { list: config.remotes.iter().map(open).collect() }
+        config.remotes.iter().map(one).collect()
+    }
+
+    /// Begins a thread for each remote, now and as they come.
+    pub fn start(&self) -> io::Result<()> {
+        self.threads.lock().get_or_insert_default();
+        self.current().iter().try_for_each(|remote| self.start_one(remote))
+    }
+
+    fn start_one(&self, remote: &Arc<Remote>) -> io::Result<()> {
+        if let Some(threads) = &mut *self.threads.lock() {
+            let (name, remote) = (format!("sync-{}", remote.name), remote.clone());
+            threads.push(thread::Builder::new().name(name).spawn(move || remote.run())?);
+        }
+        Ok(())
+    }
+
+    /// Takes over a changed configuration: remotes that are new begin, and those that are gone end, after what they
+    /// have under way.
+    pub fn follow(&self, config: &Config) -> io::Result<()> {
+        let next = self.configured(config);
+        let last = std::mem::replace(&mut *self.list.write(), next.clone());
+        let missing = |from: &[Arc<Remote>], in_: &[Arc<Remote>]| -> Vec<Arc<Remote>> {
+            from.iter().filter(|remote| !in_.iter().any(|other| Arc::ptr_eq(other, remote))).cloned().collect()
+        };
+        missing(&last, &next).iter().for_each(|gone| gone.alarm.stop());
+        for new in missing(&next, &last) {
+            self.start_one(&new)?;
+            new.alarm.ring();
+        }
+        Ok(())
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.current().iter().map(|remote| remote.name.clone()).collect()
+    }
+
+    fn current(&self) -> Vec<Arc<Remote>> {
+        self.list.read().clone()
     }
 
     /// Pulls and pushes one remote, or all, each after the other.
     pub fn sync(&self, only: Option<&str>, dry_run: bool, yes: bool) -> Vec<RemoteReport> {
         let options = Options { dry_run, yes };
-        self.chosen(only).map(|remote| remote.attempt(|syncer| syncer.sync(options))).collect()
+        let chosen = self.current().into_iter().filter(|remote| only.is_none_or(|name| name == remote.name));
+        chosen.map(|remote| remote.attempt(|syncer| syncer.sync(options))).collect()
     }
 
     /// Pushes what is pending.
     pub fn push(&self) -> Vec<RemoteReport> {
-        self.list.iter().map(|remote| remote.attempt(Syncer::push)).collect()
-    }
-
-    fn chosen<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Remote>> {
-        self.list.iter().filter(move |remote| only.is_none_or(|name| name == remote.name))
+        self.current().iter().map(|remote| remote.attempt(Syncer::push)).collect()
     }
 
     pub fn status(&self) -> Vec<RemoteStatus> {
-        self.list.iter().map(|remote| remote.status()).collect()
+        self.current().iter().map(|remote| remote.status()).collect()
     }
 
     pub fn conflicts(&self) -> Vec<ConflictReport> {
-        self.list.iter().flat_map(|remote| remote.conflicts()).collect()
+        self.current().iter().flat_map(|remote| remote.conflicts()).collect()
     }
 
     /// There may be something to push; the first call lets the threads begin.
     pub fn wake(&self) {
-        self.list.iter().for_each(|remote| remote.alarm.ring());
+        self.current().iter().for_each(|remote| remote.alarm.ring());
     }
 
+    /// Asks the threads to end.
     pub fn stop(&self) {
-        self.list.iter().for_each(|remote| remote.alarm.stop());
+        self.current().iter().for_each(|remote| remote.alarm.stop());
+    }
+
+    /// Waits for the threads, so long at most: one that still waits for its remote ends with the process, since sync can
+    /// be cut off anywhere.
+    pub fn wait(&self, most: Duration) {
+        let threads = self.threads.lock().take().unwrap_or_default();
+        let started = Instant::now();
+        while started.elapsed() < most && !threads.iter().all(JoinHandle::is_finished) {
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
 impl Remote {
+    fn new(name: &str, config: &RemoteConfig, limits: &SyncConfig, tools: &Tools, turn: Arc<Mutex<()>>) -> Self {
+        Self {
+            turn,
+            name: name.to_owned(),
+            config: config.clone(),
+            limits: limits.clone(),
+            tools: tools.clone(),
+            syncer: Mutex::default(),
+            trouble: Mutex::default(),
+            alarm: Alarm::default(),
+        }
+    }
+
+    fn is(&self, name: &str, config: &RemoteConfig, limits: &SyncConfig) -> bool {
+        self.name == name && self.config == *config && self.limits == *limits
+    }
+
     /// Connects when that has not been done; what keeps it from being done is kept for `status`.
     fn syncer(&self) -> Result<Arc<Syncer>, String> {
         let mut syncer = self.syncer.lock();
@@ -142,6 +217,7 @@ impl Remote {
 
     /// One cycle; what goes wrong is part of the report.
     fn attempt(&self, work: impl FnOnce(&Syncer) -> Result<Report, SyncError>) -> RemoteReport {
+        let _turn = self.turn.lock();
         let outcome = self.syncer().and_then(|syncer| work(&syncer).map_err(|error| error.to_string()));
         let status = self.status();
         let mut report = RemoteReport {

@@ -5,12 +5,11 @@ use super::{
     commit::Committer,
     control::{Request, Response, ask, close, connect, send},
     lock::Lock,
-    remotes::Remote,
     serve::{Feed, Server},
 };
 use crate::{
     domain::event::{Change, Event},
-    workspace::watch::Watcher,
+    workspace::{settle::CONFIG_PATH, watch::Watcher},
 };
 use anyhow::anyhow;
 use signal_hook::{
@@ -25,7 +24,7 @@ use std::{
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// How long an ending daemon waits for requests to remotes that are under way.
@@ -36,6 +35,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub struct MountArgs {
     /// Another place than the workspace itself.
     pub at: Option<PathBuf>,
+    /// Where mounting is not possible, watch the plain files instead.
+    pub or_watch: bool,
 }
 
 /// Why a daemon ends.
@@ -53,8 +54,6 @@ pub struct Session {
     feed: Arc<Feed>,
     committer: Arc<Committer>,
     threads: Vec<JoinHandle<()>>,
-    /// May be waiting for a network.
-    syncing: Vec<JoinHandle<()>>,
     stopper: SyncSender<Stop>,
     stops: Receiver<Stop>,
     _watcher: Watcher,
@@ -70,14 +69,14 @@ impl Session {
         engine.role.write().running = running;
         let (stopper, stops) = sync_channel(8);
         let feed = Arc::new(Feed::default());
-        let committer = Arc::new(Committer::new(engine.config.commit.clone()));
+        let committer = Arc::new(Committer::new(engine.config().commit.clone()));
         listen_to_events(&engine, &feed, &committer);
         forward_signals(stopper.clone())?;
         let threads = start_threads(&engine, &committer)?;
-        let syncing = start_syncing(&engine)?;
+        engine.remotes.start()?;
         let watcher = Watcher::start(engine.root.clone(), engine.settler.clone())?;
         Server { engine: engine.clone(), feed: feed.clone(), stop: stopper.clone() }.start()?;
-        Ok(Self { engine, feed, committer, threads, syncing, stopper, stops, _watcher: watcher })
+        Ok(Self { engine, feed, committer, threads, stopper, stops, _watcher: watcher })
     }
 
     /// Picks up what was changed while nobody looked, in the background.
@@ -119,11 +118,7 @@ impl Session {
                 tracing::error!("a thread had panicked; see above");
             }
         }
-        // One that still waits for its remote ends with the process: sync can be cut off anywhere.
-        let started = Instant::now();
-        while started.elapsed() < FAREWELL && !self.syncing.iter().all(JoinHandle::is_finished) {
-            thread::sleep(Duration::from_millis(10));
-        }
+        self.engine.remotes.wait(FAREWELL);
         committed.map(drop)
     }
 }
@@ -137,12 +132,21 @@ fn listen_to_events(engine: &Arc<Engine>, feed: &Arc<Feed>, committer: &Arc<Comm
         if events.is_empty() || events.iter().any(|event| event.change.is_of_a_file()) {
             committer.changed();
         }
-        if events.iter().any(|event| matches!(event.change, Change::Committed { .. }))
-            && let Some(engine) = weak.upgrade()
-        {
+        let Some(engine) = weak.upgrade() else { return };
+        if events.iter().any(|event| matches!(event.change, Change::Committed { .. })) {
             engine.remotes.wake();
         }
+        if events.iter().any(|event| event.change.paths().any(|path| path.as_str() == CONFIG_PATH)) {
+            reconfigure(&engine, &committer);
+        }
     }));
+}
+
+fn reconfigure(engine: &Engine, committer: &Committer) {
+    match engine.reconfigure() {
+        Ok(()) => committer.reconfigure(engine.config().commit.clone()),
+        Err(error) => tracing::error!("the changed configuration is not in force: {error:#}"),
+    }
 }
 
 fn start_threads(engine: &Arc<Engine>, committer: &Arc<Committer>) -> anyhow::Result<Vec<JoinHandle<()>>> {
@@ -152,14 +156,6 @@ fn start_threads(engine: &Arc<Engine>, committer: &Arc<Committer>) -> anyhow::Re
     let run = move || committer.run(|| committing.commit(None).map(drop));
     threads.push(thread::Builder::new().name("commit".into()).spawn(run)?);
     Ok(threads)
-}
-
-fn start_syncing(engine: &Engine) -> anyhow::Result<Vec<JoinHandle<()>>> {
-    let start = |remote: &Arc<Remote>| {
-        let (name, remote) = (format!("sync-{}", remote.name), remote.clone());
-        Ok(thread::Builder::new().name(name).spawn(move || remote.run())?)
-    };
-    engine.remotes.list.iter().map(start).collect()
 }
 
 fn forward_signals(stopper: SyncSender<Stop>) -> anyhow::Result<()> {
@@ -187,20 +183,37 @@ pub fn watch(at: &Location, ready: impl FnOnce(&Engine)) -> anyhow::Result<()> {
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 pub fn mount(at: &Location, args: &MountArgs, ready: impl FnOnce(&Engine)) -> anyhow::Result<()> {
     use crate::mount as fuse;
-    fuse::usable().map_err(|reason| anyhow!(reason))?;
     let mountpoint = args.at.clone().unwrap_or_else(|| at.dir.clone());
     let session = Session::start(at, "mounted")?;
-    let mounted = super::mounting::mount(&session, &mountpoint)?;
+    let mounted = match fuse::usable()
+        .map_err(|reason| anyhow!(reason))
+        .and_then(|()| super::mounting::mount(&session, &mountpoint))
+    {
+        Ok(mounted) => Some(mounted),
+        Err(reason) if args.or_watch => {
+            let mut role = session.engine.role.write();
+            role.running = "watching";
+            role.notes.push(format!("not mounted: {reason:#}"));
+            None
+        }
+        // The next one who wants the workspace finds it free.
+        Err(error) => return session.end().and(Err(error)),
+    };
     session.catch_up();
     ready(&session.engine);
     let stop = session.wait();
     // First no new writes, then settle what there is.
-    mounted.unmount();
+    if let Some(mounted) = mounted {
+        mounted.unmount();
+    }
     answer(stop, session.end())
 }
 
 #[cfg(not(all(feature = "fuse", target_os = "linux")))]
-pub fn mount(_at: &Location, _args: &MountArgs, _ready: impl FnOnce(&Engine)) -> anyhow::Result<()> {
+pub fn mount(at: &Location, args: &MountArgs, ready: impl FnOnce(&Engine)) -> anyhow::Result<()> {
+    if args.or_watch {
+        return watch(at, ready);
+    }
     Err(anyhow!("this trackfs was built without FUSE; `trackfs watch` gives everything but the virtual folders"))
 }
 
