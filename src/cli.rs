@@ -5,6 +5,7 @@
 
 mod ask;
 mod demo;
+mod doctor;
 mod events;
 mod failure;
 mod init;
@@ -74,6 +75,8 @@ enum Command {
     /// Say which trackers this workspace keeps in step
     #[command(subcommand)]
     Remote(remote::RemoteCommand),
+    /// Look at everything trackfs stands on, and say what is wrong and what to do about it
+    Doctor(doctor::DoctorArgs),
     /// Show all of it on a throw-away workspace with 200 tickets
     Demo(demo::DemoArgs),
     #[command(hide = true)]
@@ -113,6 +116,7 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         Command::Log(args) => log::run(&args, &mut out),
         Command::Events(args) => events::run(&args, &mut out),
         Command::Remote(command) => remote::run(command, &mut out),
+        Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::Demo(args) => demo::run(&args, &mut out),
         Command::Supervise(args) => Ok(mount::supervise(&args)?),
     }?;

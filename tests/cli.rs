@@ -333,13 +333,7 @@ fn the_demo_takes_no_folder_that_is_there() {
 fn dead_mount() -> Workspace {
     let workspace = Workspace::new();
     workspace.mount();
-    let daemon = workspace.daemon().unwrap();
-    let children = fs::read_to_string(format!("/proc/{daemon}/task/{daemon}/children")).unwrap();
-    let supervisor = children.split_whitespace().map(|pid| pid.parse().unwrap());
-    for pid in supervisor.chain([daemon]) {
-        // SAFETY: kill takes no pointers.
-        unsafe { libc::kill(pid, libc::SIGKILL) };
-    }
+    workspace.kill();
     eventually("the mount is dead", || fs::metadata(&workspace.dir).is_err().then_some(()));
     workspace
 }

@@ -116,6 +116,17 @@ impl Workspace {
         self.json(&["status"])["last_event"].as_u64().unwrap()
     }
 
+    /// Kills the daemon and its supervisor, so that the mount is dead and nobody takes it away.
+    pub fn kill(&self) {
+        let daemon = self.daemon().expect("a daemon runs");
+        let children = fs::read_to_string(format!("/proc/{daemon}/task/{daemon}/children")).unwrap();
+        let supervisor = children.split_whitespace().map(|pid| pid.parse().unwrap());
+        for pid in supervisor.chain([daemon]) {
+            // SAFETY: kill takes no pointers.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+        }
+    }
+
     /// The process that serves this workspace.
     pub fn daemon(&self) -> Option<i32> {
         self.json(&["status"])["pid"].as_i64().map(|pid| i32::try_from(pid).unwrap())
