@@ -386,18 +386,6 @@ impl Bare {
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         let _ = self.child.wait();
     }
-
-    /// Runs a conformance script on a folder of the mount; answers its last line.
-    fn conformance(&self, command: &str) -> String {
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
-        let dir = self.place.mnt().join("specs");
-        fs::create_dir_all(&dir).unwrap();
-        let script = format!("cd {} && {} 2>&1", scripts.display(), command.replace("MOUNTDIR", dir.to_str().unwrap()));
-        let output = Command::new("timeout").args(["-k", "5", "500", "bash", "-c", &script]).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{command}\n{text}");
-        text.lines().last().unwrap_or_default().to_owned()
-    }
 }
 
 impl Drop for Bare {
@@ -459,43 +447,4 @@ fn few_descriptors_serve_many_files() {
     let script = "for i in $(seq 3000); do echo $i > $i.md; done; ls -l | grep -c '\\.md$'; cat *.md | wc -l; \
                   exec 5<>2999.md; rm *.md; stat -Lc %h /dev/fd/5; ls";
     assert_eq!(stdout(&sh(script, &bare.place.mnt().join("tickets"))), "3000\n3000\n0\n");
-}
-
-#[test]
-#[ignore = "a minute: the tools people use, git, SQLite and a differential run against tmpfs"]
-fn tools_work_in_the_mount_as_on_a_disk() {
-    if !can_mount() || !is_root() {
-        return;
-    }
-    let bare = Bare::start(Place::new(), "");
-    let reference = bare.place.dir.join("ref");
-    fs::create_dir(&reference).unwrap();
-    for command in ["./tools.sh MOUNTDIR", "./git_in_mount.sh MOUNTDIR", "./sqlite_in_mount.sh MOUNTDIR"] {
-        eprintln!("{command}: {}", bare.conformance(command));
-    }
-    for profile in ["plain", "editor"] {
-        let command =
-            format!("python3 difffs.py MOUNTDIR {} --profile {profile} --seeds 5 --ops 300", reference.display());
-        eprintln!("{command}: {}", bare.conformance(&command));
-    }
-}
-
-#[test]
-#[ignore = "a minute: real editors on a terminal"]
-fn editors_save_in_the_mount_as_on_a_disk() {
-    if !can_mount() {
-        return;
-    }
-    let bare = Bare::start(Place::new(), "");
-    eprintln!("{}", bare.conformance("python3 editors.py MOUNTDIR --group fast"));
-}
-
-#[test]
-#[ignore = "needs pjdfstest 0.2.2 on the path or in $PJDFSTEST, and root"]
-fn posix_semantics_hold_in_the_mount() {
-    if !can_mount() {
-        return;
-    }
-    let bare = Bare::start(Place::new(), "");
-    eprintln!("{}", bare.conformance("./pjd_rs.sh MOUNTDIR all --expect pjd_expected.txt"));
 }

@@ -47,8 +47,13 @@ trap unmount_ours EXIT
 tools=(
     git:git fusermount3:fuse3 vim:vim nvim:neovim emacs:emacs-nox nano:nano tmux:tmux sqlite3:sqlite3 rsync:rsync
     getfattr:attr getfacl:acl strace:strace rg:ripgrep jq:jq curl:curl inotifywait:inotify-tools patch:patch perl:perl
-    python3:python3 node:nodejs npm:npm shellcheck:shellcheck cc:build-essential
+    python3:python3 node:nodejs npm:npm shellcheck:shellcheck cc:build-essential fio:fio kak:kakoune micro:micro ed:ed
+    sponge:moreutils fdfind:fd-find setpriv:util-linux
 )
+
+# The suites of tests/conformance that are crates, kept from run to run.
+suites=(pjdfstest@0.2.2 fsx@0.3.2)
+suites_dir="${XDG_CACHE_HOME:-$HOME/.cache}/trackfs-tests"
 
 install_tools() {
     local missing=() tool
@@ -75,6 +80,17 @@ install_nextest() {
     cargo install --locked --quiet "cargo-nextest@$NEXTEST_VERSION"
 }
 
+install_suites() {
+    local suite
+    for suite in "${suites[@]}"; do
+        grep -qs "\"${suite%@*} ${suite#*@} " "$suites_dir/.crates.toml" && continue
+        say "installing $suite"
+        CARGO_TARGET_DIR="$suites_dir/target" cargo install --locked --quiet --root "$suites_dir" "$suite" ||
+            skip "$suite cannot be installed: its tests are skipped"
+    done
+    rm -rf "$suites_dir/target"
+}
+
 check_fuse() {
     if [ ! -r /dev/fuse ] || [ ! -w /dev/fuse ]; then
         skip "/dev/fuse cannot be used: tests that mount are skipped"
@@ -95,6 +111,7 @@ check_scripts() {
 
 install_tools
 install_nextest
+install_suites
 check_fuse
 set_up_emulators
 check_scripts

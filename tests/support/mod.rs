@@ -211,5 +211,12 @@ pub fn have(programs: &[&str]) -> bool {
 
 fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+    std::env::split_paths(&path).chain([suites()]).any(|dir| dir.join(program).is_file())
+}
+
+/// Where tests/run.sh installs the suites that are no packages.
+pub fn suites() -> PathBuf {
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home).unwrap_or_default();
+    cache.join("trackfs-tests/bin")
 }
