@@ -6,6 +6,7 @@
 
 mod actor;
 mod attributes;
+mod buffers;
 mod files;
 mod folders;
 mod generated;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{Clock, Timestamp, event::Event, op::Actor},
-    git::Repo,
+    git::{self, Repo},
     workspace::{
         config::Config,
         root::Root,
@@ -68,7 +68,8 @@ impl Engine {
         let config = settings::first(&root, &store)?;
         let repo = Arc::new(Repo::open(&at.git_dir)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let settler = Arc::new(Settler::new(root.clone(), store.clone(), clock.clone(), config.settle.clone()));
+        let settler = Settler::new(root.clone(), store.clone(), clock.clone(), config.settle.clone());
+        let settler = Arc::new(settler.merging(git::merge_text));
         let remotes = Remotes::open(&config, &root, &store, &settler, &repo, &clock);
         let engine = Self {
             at: at.clone(),

@@ -42,13 +42,22 @@ pub(super) struct RealFile {
     writer: bool,
     /// Written to since the last time this handle saved.
     unsaved: AtomicBool,
+    /// Truncated or written to since then: a save is under way.
+    begun: AtomicBool,
     /// Who wrote last: the one to name when the handle is released, which the kernel does on its own account.
     actor: Mutex<Option<(Caller, Actor)>>,
 }
 
 impl OpenFile {
     pub fn real(node: Arc<RealNode>, fd: OwnedFd, writer: bool) -> Self {
-        Self::Real(RealFile { node, fd, writer, unsaved: AtomicBool::new(false), actor: Mutex::default() })
+        Self::Real(RealFile {
+            node,
+            fd,
+            writer,
+            unsaved: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
+            actor: Mutex::default(),
+        })
     }
 
     pub fn as_real(&self) -> Result<&RealFile> {
@@ -97,13 +106,23 @@ impl Fs {
         let read_only = access == OFlags::RDONLY;
         let truncates = flags.contains(OFlags::TRUNC);
         let pass = (!read_only || truncates).then(|| self.root.gate().pass());
+        if truncates {
+            self.about_to_change(caller, node, true);
+        }
         let fd = node.reopen(access | flags & OFlags::TRUNC)?;
         let fh = self.add_file(node.clone(), fd, access);
         drop(pass);
         if truncates {
-            self.changed(caller, self.file(fh)?.as_real()?, OpKind::Truncate { len: 0 });
+            let open = self.file(fh)?;
+            let file = open.as_real()?;
+            file.begun.store(true, Ordering::Relaxed);
+            self.changed(caller, file, OpKind::Truncate { len: 0 });
         }
-        let caching = if node.is_stale(&node.peek()?) { Caching::Fresh } else { Caching::Keep };
+        let attr = node.peek()?;
+        if access != OFlags::WRONLY && !truncates {
+            self.opened_by(caller, node, &attr);
+        }
+        let caching = if node.is_stale(&attr) { Caching::Fresh } else { Caching::Keep };
         Ok(OpenReply { fh, caching, read_only })
     }
 
@@ -129,6 +148,7 @@ impl Fs {
     pub fn write(&self, caller: &Caller, fh: Fh, offset: u64, bytes: &[u8]) -> Result<usize> {
         let open = self.file(fh)?;
         let file = open.as_real()?;
+        self.begin(caller, file, false);
         let count = io::retry_on_intr(|| io::pwrite(&file.fd, bytes, offset))?;
         self.written(caller, file, offset, count as u64);
         Ok(count)
@@ -175,6 +195,7 @@ impl Fs {
         let open = self.file(fh)?;
         let file = open.as_real()?;
         let mode = FallocateFlags::from_bits(mode as u32).ok_or(Errno::NOTSUP)?;
+        self.begin(caller, file, false);
         fs::fallocate(&file.fd, mode, offset, len)?;
         self.written(caller, file, offset, len);
         Ok(())
@@ -199,6 +220,7 @@ impl Fs {
         let (source, target) = (source.as_real().map_err(|_| Errno::NOTSUP)?, target.as_real()?);
         let (mut read_at, mut write_at) = (from.1, to.1);
         let len = len.min(MAX_COPY) as usize;
+        self.begin(caller, target, false);
         let count = fs::copy_file_range(&source.fd, Some(&mut read_at), &target.fd, Some(&mut write_at), len)?;
         if count > 0 {
             self.written(caller, target, to.1, count as u64);
@@ -208,6 +230,13 @@ impl Fs {
 
     pub(super) fn file(&self, fh: Fh) -> Result<Arc<OpenFile>> {
         self.files.get(fh.0).ok_or(Errno::BADF)
+    }
+
+    /// A save begins with the first change through a handle; a buffer's with dropping everything that was there.
+    pub(super) fn begin(&self, caller: &Caller, file: &RealFile, whole: bool) {
+        if !file.begun.swap(true, Ordering::Relaxed) {
+            self.about_to_change(caller, &file.node, whole);
+        }
     }
 
     /// Content was changed through a handle.
@@ -235,6 +264,11 @@ impl Fs {
     }
 
     fn judge(&self, file: &RealFile) -> Result<()> {
+        if file.begun.swap(false, Ordering::Relaxed)
+            && let Some((_, actor)) = &*file.actor.lock()
+        {
+            self.saved_by(actor.pid, &file.node);
+        }
         if !file.unsaved.swap(false, Ordering::AcqRel) {
             return Ok(());
         }

@@ -99,6 +99,7 @@ impl Fs {
         self.give_to(caller, handle.as_fd(), &folder, mode)?;
         let (node, attr) = self.nodes.enter(handle, &folder, name)?;
         folder.own_change();
+        self.made_by(caller, &node);
         let fh = self.add_file(node, file, access);
         drop(pass);
         self.record_by(caller, folder.path_of(name), OpKind::Create);
@@ -142,6 +143,9 @@ impl Fs {
         self.hold_child(&folder, name);
         {
             let _pass = self.root.gate().pass();
+            if kind == OpKind::Unlink {
+                self.about_to_rename(caller, &folder, name, path.as_ref());
+            }
             fs::unlinkat(folder.handle()?, name, flags).map_err(|errno| self.if_virtual(parent, name, errno.into()))?;
         }
         self.name_lost(&folder, name);
@@ -192,10 +196,15 @@ impl Fs {
             if exchange {
                 self.refuse_bad_ticket(&target, to.1, old.as_ref())?;
             }
+            self.about_to_rename(caller, &source, from.1, old.as_ref());
+            self.about_to_rename(caller, &target, to.1, new.as_ref());
             fs::renameat_with(source.handle()?, from.1, target.handle()?, to.1, flags)
                 .map_err(|errno| self.if_virtual(from.0, from.1, errno.into()))?;
         }
         self.renamed((&source, from.1), (&target, to.1), exchange);
+        if let Some(path) = &new {
+            self.renamed_by(caller, &target, to.1, path);
+        }
         match (old, new) {
             (Some(path), Some(to)) => self.record_by(caller, Some(path), OpKind::Rename { to, exchange }),
             // One side has a name that is not UTF-8: for the workspace a file appeared or went away.

@@ -3,12 +3,14 @@
 //! Nothing here follows a symlink or leaves the directory (`openat2` with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS; where
 //! the kernel has none, every name is opened by itself with O_NOFOLLOW).
 
+mod buffers;
 mod gate;
 mod lease;
 mod open;
 mod replace;
 mod walk;
 
+pub use buffers::{Buffers, StaleSave, Version};
 pub use gate::WriteGate;
 
 use crate::domain::path::WsPath;
@@ -28,6 +30,7 @@ pub struct Root {
     /// Device of the directory: what is mounted below it is not the workspace's.
     dev: u64,
     gate: WriteGate,
+    buffers: Buffers,
     listeners: RwLock<Vec<Listener>>,
 }
 
@@ -105,7 +108,13 @@ impl Root {
     pub fn open(dir: &Path) -> io::Result<Self> {
         let folder = fs::open(dir, OPEN_FOLDER & !OFlags::NOFOLLOW, Mode::empty())?;
         let dev = Stat::from(fs::fstat(&folder)?).dev;
-        Ok(Self { folder: Confined::new(folder), dev, gate: WriteGate::default(), listeners: RwLock::default() })
+        Ok(Self {
+            folder: Confined::new(folder),
+            dev,
+            gate: WriteGate::default(),
+            buffers: Buffers::default(),
+            listeners: RwLock::default(),
+        })
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {
@@ -176,6 +185,11 @@ impl Root {
     /// The door that mount writers and [`Root::replace`] share.
     pub fn gate(&self) -> &WriteGate {
         &self.gate
+    }
+
+    /// Which versions of texts the processes have that use the mount.
+    pub fn buffers(&self) -> &Buffers {
+        &self.buffers
     }
 
     fn open_folder(&self, path: &WsPath) -> io::Result<OwnedFd> {

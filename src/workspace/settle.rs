@@ -9,6 +9,7 @@ mod pass;
 mod queue;
 mod reading;
 mod scan;
+mod stale;
 
 use super::{
     config::SettleConfig,
@@ -20,6 +21,7 @@ use crate::domain::{
     Clock, diff,
     event::{Change, Event},
     layout::Kind,
+    merge::MergeText,
     op::{Actor, Op},
     path::WsPath,
     problem::{Problem, Severity},
@@ -58,6 +60,8 @@ pub struct Settler {
     clock: Arc<dyn Clock>,
     config: SettleConfig,
     journal: Journal,
+    /// How stale saves are merged; `None`: they are taken as they are.
+    merge_text: Option<MergeText>,
     /// One pass at a time. Taken before every other lock here; not held while listeners are called.
     passing: Mutex<()>,
     queue: Queue,
@@ -90,10 +94,16 @@ impl Settler {
             store,
             clock,
             config,
+            merge_text: None,
             passing: Mutex::default(),
             schema: RwLock::new(Arc::new(schema)),
             listeners: RwLock::default(),
         }
+    }
+
+    /// Merges saves from stale buffers, too.
+    pub fn merging(self, merge_text: MergeText) -> Self {
+        Self { merge_text: Some(merge_text), ..self }
     }
 
     /// The schema in force; reloaded when `.trackfs/schema.yaml` settles (the last valid one stays while it is broken).

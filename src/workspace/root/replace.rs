@@ -3,7 +3,7 @@
 //! The new content is complete on disk before it gets the name. It gets the name by an exchange, so that what was there
 //! is still in our hands, is looked at once more, and goes back if it is not what the caller had read.
 
-use super::{ReplaceError, Root, Stat, lease::has_writer, read_all};
+use super::{ReplaceError, Root, Stat, Version, lease::has_writer, read_all};
 use crate::domain::path::WsPath;
 use rustix::{
     fd::{AsFd, OwnedFd},
@@ -105,6 +105,7 @@ impl Root {
 
     fn exchange(&self, path: &WsPath, expected: &[u8], new: &[u8]) -> Result<(), ReplaceError> {
         let old = Target::open(self, path)?;
+        self.buffers.superseded(path, Version::from(&old.stat), expected);
         if old.stat.nlink > 1 {
             return self.overwrite(&old, expected, new);
         }

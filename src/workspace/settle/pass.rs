@@ -184,9 +184,16 @@ impl<'s> Pass<'s> {
         match reading::read(&self.settler.root, path, self.haste == Haste::Now) {
             Err(error) if is_absent(&error) => Ok(self.absent(touch)),
             Err(error) => Err(error),
-            Ok(None) => Ok(Look::Later(Instant::now() + Duration::from_millis(self.settler.config.quiet_ms))),
-            Ok(Some(content)) => Ok(Look::Found(Box::new(self.found(path, known, content)?))),
+            Ok(None) => Ok(self.soon()),
+            Ok(Some(content)) => match self.settler.merged(path, touch, content)? {
+                None => Ok(self.soon()),
+                Some(content) => Ok(Look::Found(Box::new(self.found(path, known, content)?))),
+            },
         }
+    }
+
+    fn soon(&self) -> Look {
+        Look::Later(Instant::now() + Duration::from_millis(self.settler.config.quiet_ms))
     }
 
     fn absent(&self, touch: &Touch) -> Look {
@@ -237,7 +244,10 @@ impl<'s> Pass<'s> {
                 Look::Missing(due) if case.known.is_some() => self.settler.queue.put_back(path, case.touch, due),
                 // An index that has it all the same is older than the journal.
                 Look::Missing(_) => settled.extend(self.removed(path, case.touch.actor, &case.known)),
-                Look::Gone => settled.extend(self.removed(path, case.touch.actor, &case.known)),
+                Look::Gone => {
+                    self.settler.root.buffers().settled(&path);
+                    settled.extend(self.removed(path, case.touch.actor, &case.known));
+                }
                 Look::Found(found) => match moves.get(&path) {
                     Some((from, old)) => settled.extend(self.moved(path, case.touch.actor, from, old, *found)),
                     None => settled.push(self.updated(path, case.touch.actor, &case.known, *found)),
