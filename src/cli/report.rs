@@ -5,7 +5,7 @@ use crate::daemon::{
     control::Response,
     report::{CommitReport, FlushReport, RemoteReport, RemoteStatus, Status, SyncReport, SyncRow},
 };
-use crate::domain::path::WsPath;
+use crate::{domain::path::WsPath, workspace::settle::Progress};
 use std::io;
 
 /// Paths and rows shown before the rest is only counted.
@@ -45,6 +45,9 @@ fn status(status: &Status, out: &mut Output) -> io::Result<()> {
     out.line(status.workspace.display())?;
     out.line(format!("  {}", running(status)))?;
     out.line(format!("  {}, last event {}", count(status.tickets, "ticket"), status.last_event))?;
+    if let Some(Progress { done, total }) = status.indexing {
+        out.line(format!("  indexing {} of {}; views and sync follow", thousands(done), thousands(total)))?;
+    }
     section(out, "not committed yet", &status.uncommitted)?;
     section(out, "problems", &status.problems)?;
     let conflicts = status.conflicts.iter().map(|conflict| {
@@ -56,6 +59,13 @@ fn status(status: &Status, out: &mut Output) -> io::Result<()> {
     section(out, "conflicts (make the file equal to either side)", &conflicts.collect::<Vec<_>>())?;
     section(out, "remotes", &status.remotes.iter().map(remote_line).collect::<Vec<_>>())?;
     section(out, "notes", &status.notes)
+}
+
+/// `12,345`.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).expect("digits are ASCII"));
+    groups.collect::<Vec<_>>().join(",")
 }
 
 fn running(status: &Status) -> String {
@@ -219,6 +229,7 @@ mod tests {
             branch: Some("main".into()),
             head: Some("0123456789abcdef".into()),
             tickets: 1,
+            indexing: Some(Progress { done: 40_000, total: 100_000 }),
             uncommitted: (0..22).map(|n| WsPath::new(format!("tickets/{n}.md")).unwrap()).collect(),
             problems: vec![],
             conflicts: vec![],
@@ -228,7 +239,7 @@ mod tests {
         };
         let screen = printed(&Response::Status(status), false);
         assert!(screen.starts_with(
-            "/home/ada/planning\n  mounted at /home/ada/planning by process 7; main at 01234567\n  1 ticket, last event 12\n"
+            "/home/ada/planning\n  mounted at /home/ada/planning by process 7; main at 01234567\n  1 ticket, last event 12\n  indexing 40,000 of 100,000; views and sync follow\n"
         ));
         assert!(screen.contains("not committed yet: 22\n") && screen.contains("… and 2 more"));
         assert!(screen.ends_with("notes: 1\n  views/ is shadowed\n"));

@@ -14,12 +14,12 @@ use crate::{
     workspace::{
         config::Config,
         root::Root,
-        settle::Settler,
+        settle::{self, Settler},
         store::{Store, StoreError},
     },
 };
 use anyhow::{Context, bail};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, RwLock};
 use std::{path::PathBuf, sync::Arc};
 
 /// Everything that acts on one workspace. Exactly one exists per workspace: it holds the lock.
@@ -34,6 +34,8 @@ pub struct Engine {
     /// Held while a commit is made: the committer, `commit` and `flush` may ask at the same time.
     pub(super) committing: Mutex<()>,
     pub(super) role: RwLock<Role>,
+    /// Whether the index has every file, once that is known.
+    caught_up: (Mutex<Option<bool>>, Condvar),
     _lock: Lock,
 }
 
@@ -52,6 +54,19 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+}
+
+/// What HEAD had when the index was begun.
+struct Committed(Arc<Repo>);
+
+impl settle::Content for Committed {
+    fn id_of(&self, bytes: &[u8]) -> String {
+        self.0.blob_id(bytes)
+    }
+
+    fn read(&self, id: &str) -> Result<Vec<u8>, StoreError> {
+        self.0.blob(id).map_err(|error| StoreError::Source(error.to_string()))
     }
 }
 
@@ -81,9 +96,10 @@ impl Engine {
             remotes,
             committing: Mutex::new(()),
             role: RwLock::new(Role { running: "stopped", ..Role::default() }),
+            caught_up: Default::default(),
             _lock: lock,
         };
-        engine.rebuild_if_empty()?;
+        engine.adopt_if_new()?;
         Ok(engine)
     }
 
@@ -101,20 +117,37 @@ impl Engine {
         Ok(())
     }
 
-    /// Fills a new index with what HEAD says, and the event log with what git knows of the past. After that only what
-    /// differs from HEAD is news.
-    fn rebuild_if_empty(&self) -> anyhow::Result<()> {
-        if !self.store.is_new()? {
+    /// Where the index is new, takes what HEAD says for known, and tells what git knows of the past. After that only what
+    /// differs from HEAD is news; [`Engine::catch_up`] finds it.
+    fn adopt_if_new(&self) -> anyhow::Result<()> {
+        if !self.store.needs_adoption()? {
             return Ok(());
+        }
+        if !self.store.is_adopting()? {
+            self.store.begin_adoption(super::replay::past(self)?)?;
+            super::commit::all_told(self)?;
         }
         let files = self.repo.head_tree()?;
         tracing::info!(files = files.len(), "building the index from the last commit");
-        self.settler.adopt(files.into_iter().map(|(path, blob)| {
-            let bytes = self.repo.blob(&blob).map_err(|error| StoreError::Source(error.to_string()))?;
-            Ok((path, bytes))
-        }))?;
-        super::replay::replay(self)?;
-        super::commit::all_told(self)
+        Ok(self.settler.adopt(files, Arc::new(Committed(self.repo.clone())))?)
+    }
+
+    /// Picks up what changed while nobody looked, and lets go of whoever waits in [`Engine::whole_index`].
+    pub(super) fn catch_up(&self) -> anyhow::Result<()> {
+        let caught_up = self.settler.catch_up();
+        *self.caught_up.0.lock() = Some(self.settler.is_whole());
+        self.caught_up.1.notify_all();
+        Ok(caught_up.map(drop)?)
+    }
+
+    pub(super) fn is_caught_up(&self) -> bool {
+        *self.caught_up.0.lock() == Some(true)
+    }
+
+    /// Waits until the index has every file: to sync, what is not in it yet would look as if it were gone.
+    fn whole_index(&self) -> anyhow::Result<()> {
+        self.caught_up.1.wait_while(&mut self.caught_up.0.lock(), |caught_up| caught_up.is_none());
+        if self.is_caught_up() { Ok(()) } else { bail!("the index is not complete; `trackfs mount` goes on with it") }
     }
 
     /// Answers one request in a process that has no threads running: looks at the files first.
@@ -122,7 +155,7 @@ impl Engine {
         match request {
             Request::Follow { .. } | Request::Unmount => bail!("nothing runs on {}", self.at.dir.display()),
             _ => {
-                self.settler.scan()?;
+                self.catch_up()?;
                 self.settler.settle_now()?;
                 self.answer(request)
             }
@@ -142,6 +175,7 @@ impl Engine {
 
     /// Settles, commits and pushes; what a remote refuses or cannot take now stays in the outbox and is reported.
     pub fn flush(&self) -> anyhow::Result<FlushReport> {
+        self.whole_index()?;
         let (events, commit) = self.settle_and_commit(None)?;
         let remotes = self.remotes.push();
         // What the push wrote back (`sync:` lines) belongs to the same act.
@@ -160,6 +194,7 @@ impl Engine {
                 if known.is_empty() { "none".into() } else { known.join(", ") }
             );
         }
+        self.whole_index()?;
         if !dry_run {
             self.settle_and_commit(None)?;
         }
@@ -185,6 +220,7 @@ impl Engine {
             branch: self.repo.branch()?,
             head: self.repo.head()?,
             tickets: self.store.ticket_count()?,
+            indexing: self.settler.indexing(),
             uncommitted: self.store.uncommitted()?,
             problems: self.store.problems()?,
             conflicts: self.remotes.conflicts(),

@@ -25,45 +25,48 @@ pub struct EngineHost {
 struct Shelf {
     tickets: BTreeMap<WsPath, CatalogTicket>,
     published: Arc<Catalog>,
+    /// Whether the index had every file when the tickets were read from it; `None`: nobody has looked at a view yet.
+    filled: Option<bool>,
     stale: bool,
 }
 
 impl EngineHost {
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, shelf: Mutex::new(Shelf { stale: true, ..Shelf::default() }) }
+        Self { engine, shelf: Mutex::default() }
     }
 
-    /// Takes over what is in the index. Events that come meanwhile are not overwritten: they are read from it too.
-    pub fn load(&self) -> anyhow::Result<()> {
-        let mut shelf = self.shelf.lock();
-        for (path, snapshot) in self.engine.store.snapshots()? {
-            if snapshot.is_ticket() {
-                shelf.tickets.insert(path.clone(), shelved(path, &snapshot));
-            }
-        }
-        shelf.stale = true;
-        Ok(())
-    }
-
-    /// Takes over what settled.
+    /// Takes over what settled. Before the views are asked for there is nothing to keep in step.
     pub fn events(&self, events: &[Event]) {
-        for event in events {
-            for path in event.change.paths() {
-                if let Err(error) = self.refresh(path) {
-                    tracing::warn!("the views miss a change of {path}: {error}");
-                }
+        for path in events.iter().flat_map(|event| event.change.paths()) {
+            if let Err(error) = self.refresh(path) {
+                tracing::warn!("the views miss a change of {path}: {error}");
             }
         }
     }
 
     fn refresh(&self, path: &WsPath) -> anyhow::Result<()> {
         let mut shelf = self.shelf.lock();
+        if shelf.filled.is_none() {
+            return Ok(());
+        }
         let snapshot = self.engine.store.snapshot(path)?;
         match snapshot.filter(|snapshot| snapshot.is_ticket()) {
             Some(snapshot) => shelf.tickets.insert(path.clone(), shelved(path.clone(), &snapshot)),
             None => shelf.tickets.remove(path),
         };
         shelf.stale = true;
+        Ok(())
+    }
+
+    /// Takes over what is in the index; once more when it has every file. Events that come meanwhile wait for the lock.
+    fn fill(&self, shelf: &mut Shelf) -> anyhow::Result<()> {
+        let whole = self.engine.is_caught_up();
+        if shelf.filled.is_some_and(|was_whole| was_whole || !whole) {
+            return Ok(());
+        }
+        let tickets = self.engine.store.tickets()?.into_iter();
+        let shelved = tickets.map(|(path, title, status)| (path.clone(), CatalogTicket { path, title, status }));
+        (shelf.tickets, shelf.filled, shelf.stale) = (shelved.collect(), Some(whole), true);
         Ok(())
     }
 
@@ -155,6 +158,9 @@ impl Host for EngineHost {
 
     fn catalog(&self) -> Arc<Catalog> {
         let mut shelf = self.shelf.lock();
+        if let Err(error) = self.fill(&mut shelf) {
+            tracing::warn!("the views cannot be read from the index: {error}");
+        }
         if shelf.stale {
             let schema = self.engine.settler.schema();
             shelf.published = Arc::new(Catalog {

@@ -21,7 +21,6 @@ pub fn mount(session: &Session, mountpoint: &Path) -> anyhow::Result<Arc<Mounted
             host.events(events);
         }
     }));
-    host.load()?;
     let fs = Arc::new(Fs::new(engine.root.clone(), host)?);
     let shadowed = fs.shadowed();
     hide_from_git(engine, &shadowed)?;

@@ -2,30 +2,45 @@
 
 use super::Engine;
 use crate::{
-    domain::{event::Change, op::Actor},
+    domain::{Timestamp, event::Change, op::Actor},
     git::{BlobChange, CommitInfo},
 };
 
 /// Newest commits whose events are told again; what is older stays in git alone.
 const COMMITS: usize = 1000;
+/// Files that these may have changed together: one commit can bring in a hundred thousand.
+const FILES: usize = 10_000;
 
-/// Appends the events of the newest commits, oldest first, as far as git knows them: one per change of a committed file.
-pub fn replay(engine: &Engine) -> anyhow::Result<()> {
-    let mut commits = engine.repo.log(None, COMMITS)?;
-    commits.reverse();
-    for commit in commits {
-        let mut changes = Vec::new();
-        let mut paths = Vec::new();
-        for blob in engine.repo.changes(&commit.id)? {
-            changes.extend(meaning(engine, &blob)?);
-            paths.push(blob.path);
+/// The changes of one commit.
+pub type Told = (Timestamp, Actor, Vec<Change>);
+
+/// The events of the newest commits, oldest first, as far as git knows them: one per change of a committed file.
+pub fn past(engine: &Engine) -> anyhow::Result<Vec<Told>> {
+    let mut past = Vec::new();
+    let mut files = 0;
+    for commit in engine.repo.log(None, COMMITS)? {
+        let blobs = engine.repo.changes(&commit.id)?;
+        files += blobs.len();
+        if files > FILES {
+            break;
         }
-        let actor = actor(&commit);
-        let subject = commit.message.lines().next().unwrap_or_default().to_owned();
-        changes.push(Change::Committed { commit: commit.id, message: subject, paths });
-        engine.store.append(commit.at, &actor, changes)?;
+        past.push(told(engine, commit, blobs)?);
     }
-    Ok(())
+    past.reverse();
+    Ok(past)
+}
+
+fn told(engine: &Engine, commit: CommitInfo, blobs: Vec<BlobChange>) -> anyhow::Result<Told> {
+    let actor = actor(&commit);
+    let mut changes = Vec::new();
+    let mut paths = Vec::new();
+    for blob in blobs {
+        changes.extend(meaning(engine, &blob)?);
+        paths.push(blob.path);
+    }
+    let message = commit.message.lines().next().unwrap_or_default().to_owned();
+    changes.push(Change::Committed { commit: commit.id, message, paths });
+    Ok((commit.at, actor, changes))
 }
 
 fn meaning(engine: &Engine, blob: &BlobChange) -> anyhow::Result<Vec<Change>> {

@@ -1,6 +1,9 @@
 //! What the engine answers, in the shapes that `--json` prints. Field names are stable.
 
-use crate::domain::{event::Event, path::WsPath, problem::Problem};
+use crate::{
+    domain::{event::Event, path::WsPath, problem::Problem},
+    workspace::settle::Progress,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -15,6 +18,9 @@ pub struct Status {
     pub branch: Option<String>,
     pub head: Option<String>,
     pub tickets: usize,
+    /// How far the index is, while it is made or caught up: files that are not in it yet are readable and writable, and
+    /// are not in the views.
+    pub indexing: Option<Progress>,
     /// Settled and not committed yet.
     pub uncommitted: Vec<WsPath>,
     pub problems: Vec<Problem>,

@@ -17,6 +17,7 @@ use signal_hook::{
     iterator::Signals,
 };
 use std::{
+    io,
     os::unix::net::UnixStream,
     path::PathBuf,
     sync::{
@@ -54,6 +55,7 @@ pub struct Session {
     feed: Arc<Feed>,
     committer: Arc<Committer>,
     threads: Vec<JoinHandle<()>>,
+    catching_up: Option<JoinHandle<()>>,
     stopper: SyncSender<Stop>,
     stops: Receiver<Stop>,
     _watcher: Watcher,
@@ -73,24 +75,30 @@ impl Session {
         listen_to_events(&engine, &feed, &committer);
         forward_signals(stopper.clone())?;
         let threads = start_threads(&engine, &committer)?;
-        engine.remotes.start()?;
         let watcher = Watcher::start(engine.root.clone(), engine.settler.clone())?;
         Server { engine: engine.clone(), feed: feed.clone(), stop: stopper.clone() }.start()?;
-        Ok(Self { engine, feed, committer, threads, stopper, stops, _watcher: watcher })
+        Ok(Self { engine, feed, committer, threads, catching_up: None, stopper, stops, _watcher: watcher })
     }
 
-    /// Picks up what was changed while nobody looked, in the background.
-    pub fn catch_up(&self) {
+    /// Picks up what was changed while nobody looked, in the background; then the remotes begin.
+    pub fn catch_up(&mut self) -> io::Result<()> {
         let (engine, committer) = (self.engine.clone(), self.committer.clone());
-        thread::spawn(move || {
-            if let Err(error) = engine.settler.scan() {
+        let catch_up = move || {
+            if let Err(error) = engine.catch_up() {
                 tracing::error!("the workspace could not be scanned: {error}");
             }
             if engine.store.uncommitted().is_ok_and(|paths| !paths.is_empty()) {
                 committer.changed();
             }
-            engine.remotes.wake();
-        });
+            if engine.is_caught_up() {
+                if let Err(error) = engine.remotes.start() {
+                    tracing::error!("the remotes are not kept in step: {error}");
+                }
+                engine.remotes.wake();
+            }
+        };
+        self.catching_up = Some(thread::Builder::new().name("catch-up".into()).spawn(catch_up)?);
+        Ok(())
     }
 
     /// A sender for other reasons to end.
@@ -106,6 +114,10 @@ impl Session {
     /// Settles, commits and ends the threads. What is unpushed stays in the outbox: ending waits for no network.
     pub fn end(self) -> anyhow::Result<()> {
         close(&self.engine.at)?;
+        self.engine.settler.interrupt();
+        if let Some(catching_up) = self.catching_up {
+            join(catching_up);
+        }
         self.engine.remotes.stop();
         self.engine.settler.scan()?;
         let settled = self.engine.settler.settle_now();
@@ -113,13 +125,15 @@ impl Session {
         self.committer.stop();
         self.engine.settler.stop();
         self.feed.close();
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a thread had panicked; see above");
-            }
-        }
+        self.threads.into_iter().for_each(join);
         self.engine.remotes.wait(FAREWELL);
         committed.map(drop)
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a thread had panicked; see above");
     }
 }
 
@@ -172,8 +186,8 @@ fn forward_signals(stopper: SyncSender<Stop>) -> anyhow::Result<()> {
 
 /// Gives everything but the virtual folders, on plain files. Returns when told to stop.
 pub fn watch(at: &Location, ready: impl FnOnce(&Engine)) -> anyhow::Result<()> {
-    let session = Session::start(at, "watching")?;
-    session.catch_up();
+    let mut session = Session::start(at, "watching")?;
+    session.catch_up()?;
     ready(&session.engine);
     let stop = session.wait();
     answer(stop, session.end())
@@ -184,7 +198,7 @@ pub fn watch(at: &Location, ready: impl FnOnce(&Engine)) -> anyhow::Result<()> {
 pub fn mount(at: &Location, args: &MountArgs, ready: impl FnOnce(&Engine)) -> anyhow::Result<()> {
     use crate::mount as fuse;
     let mountpoint = args.at.clone().unwrap_or_else(|| at.dir.clone());
-    let session = Session::start(at, "mounted")?;
+    let mut session = Session::start(at, "mounted")?;
     let mounted = match fuse::usable()
         .map_err(|reason| anyhow!(reason))
         .and_then(|()| super::mounting::mount(&session, &mountpoint))
@@ -199,7 +213,7 @@ pub fn mount(at: &Location, args: &MountArgs, ready: impl FnOnce(&Engine)) -> an
         // The next one who wants the workspace finds it free.
         Err(error) => return session.end().and(Err(error)),
     };
-    session.catch_up();
+    session.catch_up()?;
     ready(&session.engine);
     let stop = session.wait();
     // First no new writes, then settle what there is.

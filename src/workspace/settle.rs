@@ -3,9 +3,11 @@
 //! Events say when, states say what: whoever touches a path (mount, watcher, scan, sync) only wakes the settler, which
 //! compares the file with its last snapshot. A lost wake-up, a replay or an echo is harmless.
 
+mod adopt;
 mod meaning;
 mod moves;
 mod pass;
+mod progress;
 mod queue;
 mod reading;
 mod scan;
@@ -28,8 +30,12 @@ use crate::domain::{
     schema::Schema,
     snapshot::Snapshot,
 };
+use adopt::Baseline;
+pub use adopt::Content;
 use parking_lot::{Mutex, RwLock};
 use pass::{Haste, Pass};
+pub use progress::Progress;
+use progress::Work;
 use queue::{Queue, Touched};
 use std::{
     sync::Arc,
@@ -50,9 +56,6 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Passes of one `settle_now`: a pass can touch more (a schema, a `.gitignore`), but not for ever.
 const ROUNDS: usize = 8;
 
-/// Files of one transaction while an index is filled.
-const ADOPTED_AT_ONCE: usize = 1000;
-
 /// Turns touched paths into domain events and snapshots. Shared by all threads; one thread runs [`Settler::run`].
 pub struct Settler {
     root: Arc<Root>,
@@ -64,6 +67,9 @@ pub struct Settler {
     merge_text: Option<MergeText>,
     /// One pass at a time. Taken before every other lock here; not held while listeners are called.
     passing: Mutex<()>,
+    /// While a new index is filled. A leaf.
+    baseline: Mutex<Option<Baseline>>,
+    progress: Work,
     queue: Queue,
     schema: RwLock<Arc<Schema>>,
     listeners: RwLock<Vec<Arc<Listener>>>,
@@ -78,8 +84,10 @@ pub type Listener = Box<dyn Fn(&[Event]) + Send + Sync>;
 pub struct ScanReport {
     /// Files met that can be versioned.
     pub files: usize,
-    /// Touched because they differ from their snapshot, or are gone.
+    /// Differ from their snapshot, or are gone.
     pub changed: usize,
+    /// Known, and not there.
+    pub gone: usize,
 }
 
 impl Settler {
@@ -96,6 +104,8 @@ impl Settler {
             config,
             merge_text: None,
             passing: Mutex::default(),
+            baseline: Mutex::default(),
+            progress: Work::default(),
             schema: RwLock::new(Arc::new(schema)),
             listeners: RwLock::default(),
         }
@@ -132,23 +142,26 @@ impl Settler {
         self.queue.touch(path, actor);
     }
 
-    /// Fills a new index with files as the last commit has them, silently: what differs from them is the news.
-    pub fn adopt(&self, files: impl Iterator<Item = Result<(WsPath, Vec<u8>), StoreError>>) -> Result<(), StoreError> {
-        let schema = self.schema();
-        let mut batch = Vec::with_capacity(ADOPTED_AT_ONCE);
-        for file in files {
-            let (path, bytes) = file?;
-            if meaning::is_scratch(&path) {
-                continue;
-            }
-            let kind = meaning::kind(&self.root, &path, &bytes, None);
-            let snapshot = meaning::read(&path, kind, &bytes, false, &schema, None);
-            batch.push((path, snapshot));
-            if batch.len() == ADOPTED_AT_ONCE {
-                self.store.adopt(std::mem::take(&mut batch))?;
-            }
-        }
-        self.store.adopt(batch)
+    /// Makes the index what the files are: adopts what is left of [`Settler::adopt`], then scans. Saves settle meanwhile.
+    pub fn catch_up(&self) -> Result<ScanReport, StoreError> {
+        let _working = self.progress.begin();
+        self.adopt_all()?;
+        if self.progress.is_interrupted() { Ok(ScanReport::default()) } else { self.scan() }
+    }
+
+    /// Ends [`Settler::catch_up`] and long scans soon, and for good; what is left is found at the next start.
+    pub fn interrupt(&self) {
+        self.progress.interrupt();
+    }
+
+    /// Whether nothing is left to be adopted: every file of the last commit is in the index.
+    pub fn is_whole(&self) -> bool {
+        self.baseline.lock().is_none()
+    }
+
+    /// How far the index is, while it is being caught up.
+    pub fn indexing(&self) -> Option<Progress> {
+        self.progress.get()
     }
 
     /// What a file's change from `old` to `new` means (`None`: not there), by the schema in force.

@@ -10,6 +10,7 @@ mod history;
 mod log;
 mod outbox;
 mod schema;
+mod seal;
 
 pub(in crate::workspace) use files::{Fingerprint, sync_keys};
 pub use files::{Known, Settled};
@@ -20,6 +21,7 @@ use database::{Database, Durability};
 use log::EventLog;
 use parking_lot::Mutex;
 use rusqlite::{OptionalExtension, params};
+use seal::Seal;
 use std::{
     fs::File,
     io,
@@ -36,6 +38,8 @@ pub struct Store {
     log: Mutex<EventLog>,
     journal: Database,
     index: Database,
+    /// Put when the index is closed: fields are dropped in this order.
+    _seal: Option<Seal>,
     /// Locked for as long as this process is the one that keeps the derived files.
     _owner: Option<File>,
 }
@@ -64,13 +68,15 @@ impl Store {
         std::fs::create_dir_all(dir)?;
         let owner = own(dir)?;
         let journal = Database::open(&dir.join("journal.db"), Durability::Full, schema::JOURNAL)?;
-        let index = open_index(&dir.join("index.db"), owner.is_some())?;
+        let index_file = dir.join("index.db");
+        let index = open_index(&index_file, owner.is_some())?;
+        let seal = owner.is_some().then(|| Seal::new(&index_file, index.damaged.clone()));
         let newest = match owner {
             Some(_) => Some(history::newest(&journal, LOGGED_EVENTS)?),
             None => None,
         };
         let log = Mutex::new(EventLog::open(dir, newest.as_deref())?);
-        Ok(Self { log, journal, index, _owner: owner })
+        Ok(Self { log, journal, index, _seal: seal, _owner: owner })
     }
 
     /// `events.jsonl`: the newest events, and every new one as it comes.
@@ -117,9 +123,10 @@ fn own(dir: &Path) -> io::Result<Option<File>> {
 }
 
 fn open_index(file: &Path, may_set_aside: bool) -> Result<Database, StoreError> {
+    let sealed = may_set_aside && Seal::break_open(file);
     let open = || Database::open(file, Durability::Normal, schema::INDEX);
     match open() {
-        Ok(index) if !may_set_aside || index.is_sound() => Ok(index),
+        Ok(index) if !may_set_aside || sealed || index.is_sound() => Ok(index),
         Err(error) if !may_set_aside || is_busy(&error) => Err(error),
         damaged => {
             drop(damaged);

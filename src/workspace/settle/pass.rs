@@ -82,6 +82,7 @@ impl<'s> Pass<'s> {
     }
 
     pub fn run(mut self, touched: Touched) -> Result<Outcome, StoreError> {
+        self.settler.adopt_touched(&touched)?;
         let mut touched = self.expand(touched)?;
         self.reload(&mut touched)?;
         let cases = self.look_at_all(touched)?;
@@ -136,7 +137,7 @@ impl<'s> Pass<'s> {
             self.settler.tickets()?.iter().for_each(|ticket| self.settler.touch(ticket, &gone.actor));
         }
         if settled.iter().any(|settled| settled.path.file_name() == GITIGNORE) {
-            self.settler.scan()?;
+            self.settler.touch_differing()?;
         }
         for (folder, actor) in settled.iter().filter_map(new_ticket_folder) {
             for (below, _) in self.settler.store.snapshots_under(&folder)? {

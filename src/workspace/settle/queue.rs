@@ -144,6 +144,15 @@ impl Queue {
         std::mem::take(&mut self.state.lock().touched)
     }
 
+    /// Of these paths, those that wait for no look already, as if they had just been touched.
+    pub fn untouched(&self, paths: &[WsPath], actor: &Actor) -> Touched {
+        let now = Instant::now();
+        let touch = Touch { actor: actor.clone(), recorded: false, saved: false, last: now, first: now, due: now };
+        let state = self.state.lock();
+        let free = paths.iter().filter(|path| !state.touched.contains_key(*path));
+        free.map(|path| (path.clone(), touch.clone())).collect()
+    }
+
     /// What is touched and not taken yet.
     pub fn waiting(&self) -> Touched {
         self.state.lock().touched.clone()

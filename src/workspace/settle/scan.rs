@@ -1,6 +1,6 @@
 //! Finding what changed while nobody watched.
 
-use super::{EXTERNAL, ScanReport, Settler, meaning};
+use super::{EXTERNAL, ScanReport, Settler, adopt::AT_ONCE, meaning, pass::Haste};
 use crate::{
     domain::{op::Actor, path::WsPath},
     workspace::{
@@ -14,10 +14,41 @@ use std::collections::BTreeMap;
 type Fingerprints = BTreeMap<WsPath, Option<Fingerprint>>;
 
 impl Settler {
-    /// Compares the whole directory with the index by stat, and touches what differs.
+    /// Compares the whole directory with the index by stat, and touches what differs. Where that is a lot, and nothing is
+    /// gone that could have moved, it is looked at here and now, in parts, so that no pass takes long.
     pub fn scan(&self) -> Result<ScanReport, StoreError> {
+        let mut different = Vec::new();
+        let report = self.differing(&WsPath::root(), |path| different.push(path))?;
         let actor = Actor::named(EXTERNAL);
-        self.differing(&WsPath::root(), |path| self.touch(&path, &actor))
+        if different.len() > AT_ONCE && report.gone == 0 {
+            self.look_through(different, &actor)?;
+        } else {
+            different.iter().for_each(|path| self.touch(path, &actor));
+        }
+        Ok(report)
+    }
+
+    /// Touches what differs, however much it is.
+    pub(super) fn touch_differing(&self) -> Result<(), StoreError> {
+        let actor = Actor::named(EXTERNAL);
+        self.differing(&WsPath::root(), |path| self.touch(&path, &actor)).map(drop)
+    }
+
+    /// Looks at files that were found to differ, and were not touched by anybody who knows more.
+    fn look_through(&self, paths: Vec<WsPath>, actor: &Actor) -> Result<(), StoreError> {
+        let total = paths.len();
+        for (number, paths) in paths.chunks(AT_ONCE).enumerate() {
+            self.progress.set(number * AT_ONCE, total);
+            if self.progress.is_interrupted() {
+                return Ok(());
+            }
+            let settled = {
+                let _passing = self.passing.lock();
+                self.pass(self.queue.untouched(paths, actor), Haste::WhenQuiet)?
+            };
+            self.tell(&settled);
+        }
+        Ok(())
     }
 
     /// Tells `differs` of every file below a folder that is not, by its stat, what it was when it settled: new, changed,
@@ -40,6 +71,7 @@ impl Settler {
             }
             false
         })?;
+        report.gone = known.len();
         report.changed += known.len();
         known.into_keys().for_each(differs);
         Ok(report)

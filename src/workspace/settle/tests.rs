@@ -2,6 +2,8 @@ use super::*;
 use crate::domain::{Timestamp, op::OpKind};
 use std::{fs, path::PathBuf, sync::atomic::AtomicUsize, sync::atomic::Ordering};
 
+mod adopting;
+
 struct Noon;
 
 impl Clock for Noon {
@@ -33,13 +35,18 @@ impl Place {
 
     /// The daemon stops, something happens to its state, and it starts again with a scan.
     fn restart(self, meanwhile: impl FnOnce(&std::path::Path)) -> Self {
+        let place = self.reopen(meanwhile);
+        place.settler.scan().unwrap();
+        place
+    }
+
+    fn reopen(self, meanwhile: impl FnOnce(&std::path::Path)) -> Self {
         let Self { state, dir, root, store, settler } = self;
         drop((store, settler));
         meanwhile(state.path());
         let store = Arc::new(Store::open(state.path()).unwrap());
         let config = SettleConfig { quiet_ms: 20, removal_ms: 200, open_ms: 400 };
         let settler = Arc::new(Settler::new(root.clone(), store.clone(), Arc::new(Noon), config));
-        settler.scan().unwrap();
         Self { state, dir, root, store, settler }
     }
 
@@ -339,10 +346,10 @@ fn a_scan_reads_nothing_that_its_stat_says_is_unchanged() {
     place.save("tickets/b.md", &ticket("B"));
     std::thread::sleep(Duration::from_millis(80));
     place.settle();
-    assert_eq!(place.settler.scan().unwrap(), ScanReport { files: 2, changed: 0 });
+    assert_eq!(place.settler.scan().unwrap(), ScanReport { files: 2, changed: 0, gone: 0 });
     fs::write(place.real("tickets/a.md"), ticket("C")).unwrap();
     fs::remove_file(place.real("tickets/b.md")).unwrap();
-    assert_eq!(place.settler.scan().unwrap(), ScanReport { files: 1, changed: 2 });
+    assert_eq!(place.settler.scan().unwrap(), ScanReport { files: 1, changed: 2, gone: 1 });
 }
 
 #[test]

@@ -5,6 +5,10 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::{
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,6 +18,8 @@ const IDLE_READERS: usize = 4;
 pub(super) struct Database {
     file: PathBuf,
     readers: Mutex<Vec<Connection>>,
+    /// Whether SQLite has met a page that cannot be right.
+    pub damaged: Arc<AtomicBool>,
     /// Closed last: only a writer can fold the write-ahead log into the file and leave one file.
     writer: Mutex<Connection>,
 }
@@ -37,7 +43,12 @@ impl Database {
         };
         writer.pragma_update(None, "synchronous", synchronous)?;
         migrate(&mut writer, steps)?;
-        Ok(Self { file: file.to_owned(), writer: Mutex::new(writer), readers: Mutex::default() })
+        Ok(Self {
+            file: file.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+            damaged: Arc::default(),
+        })
     }
 
     /// Whether SQLite finds every page in order.
@@ -49,10 +60,13 @@ impl Database {
     /// Runs `work` in one transaction that is committed when it answers `Ok`.
     pub fn write<T>(&self, work: impl FnOnce(&Transaction) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut writer = self.writer.lock();
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let answer = work(&transaction)?;
-        transaction.commit()?;
-        Ok(answer)
+        let write = || {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = work(&transaction)?;
+            transaction.commit()?;
+            Ok(answer)
+        };
+        self.heed(write())
     }
 
     /// Runs `work` on a connection that sees every transaction committed before the call.
@@ -66,6 +80,16 @@ impl Database {
         let mut readers = self.readers.lock();
         if readers.len() < IDLE_READERS {
             readers.push(reader);
+        }
+        self.heed(answer)
+    }
+
+    fn heed<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        if let Err(StoreError::Sqlite(error)) = &answer
+            && matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+        {
+            self.damaged.store(true, Ordering::Relaxed);
         }
         answer
     }

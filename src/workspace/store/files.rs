@@ -90,7 +90,7 @@ impl Store {
     pub fn snapshots_under(&self, folder: &WsPath) -> Result<Vec<(WsPath, Snapshot)>, StoreError> {
         let (from, to) = range(folder);
         self.index.read(|connection| {
-            let query = "SELECT path, snapshot FROM files WHERE path >= ? AND path < ? ORDER BY path";
+            let query = "SELECT path, snapshot FROM snapshots WHERE path >= ? AND path < ? ORDER BY path";
             let mut statement = connection.prepare_cached(query)?;
             collect(statement.query([from, to])?, |row| Ok((path(row, 0)?, json(row, 1)?)))
         })
@@ -157,18 +157,12 @@ impl Store {
         Ok(events)
     }
 
-    /// Whether nothing has ever settled here: the workspace is new, or its journal was lost.
-    pub fn is_new(&self) -> Result<bool, StoreError> {
-        self.journal.read(|connection| {
-            Ok(connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM settled)", [], |row| row.get(0))?)
-        })
-    }
-
-    /// Takes files as known without telling of them: they are what the last commit says.
-    pub fn adopt(&self, files: Vec<(WsPath, Snapshot)>) -> Result<(), StoreError> {
-        let settle = |(path, snapshot)| Settled {
+    /// Takes files as known without telling of them: they are what the last commit says. The stat is for those that are
+    /// on the disk as they were committed.
+    pub fn adopt(&self, files: Vec<(WsPath, Snapshot, Option<Stat>)>) -> Result<(), StoreError> {
+        let settle = |(path, snapshot, stat)| Settled {
             path,
-            now: Some((snapshot, None)),
+            now: Some((snapshot, stat)),
             actor: Actor::default(),
             changes: Vec::new(),
             edited: false,
@@ -176,6 +170,15 @@ impl Store {
         let settled: Vec<_> = files.into_iter().map(settle).collect();
         self.journal_adopted(&settled)?;
         self.index_settled(&settled)
+    }
+
+    /// Path, title and status of every ticket, ordered by path.
+    pub fn tickets(&self) -> Result<Vec<(WsPath, String, String)>, StoreError> {
+        self.index.read(|connection| {
+            let query = "SELECT path, title, status FROM files WHERE kind = 'ticket' ORDER BY path";
+            let mut statement = connection.prepare_cached(query)?;
+            collect(statement.query([])?, |row| Ok((path(row, 0)?, row.get(1)?, row.get(2)?)))
+        })
     }
 
     pub fn ticket_count(&self) -> Result<usize, StoreError> {
@@ -210,7 +213,7 @@ fn range(folder: &WsPath) -> (String, String) {
 }
 
 fn snapshot(connection: &Connection, path: &WsPath) -> Result<Option<Snapshot>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT snapshot FROM files WHERE path = ?")?;
+    let mut statement = connection.prepare_cached("SELECT snapshot FROM snapshots WHERE path = ?")?;
     let mut rows = statement.query([path.as_str()])?;
     rows.next()?.map(|row| json(row, 0)).transpose()
 }
@@ -231,22 +234,14 @@ fn insert(
         path.as_str(),
         kind_name(&snapshot.kind),
         snapshot.title,
-        serde_json::to_string(snapshot)?,
+        snapshot.text("status").unwrap_or_default(),
         fingerprint.map(|print| print.ino),
         fingerprint.map(|print| print.size),
         fingerprint.map(|print| print.mtime),
         fingerprint.map(|print| print.ctime),
     ])?;
-    let mut field = transaction.prepare_cached("INSERT INTO fields VALUES (?, ?, ?)")?;
-    for (name, value) in &snapshot.fields {
-        for member in members(value) {
-            field.execute([path.as_str(), name, &member])?;
-        }
-    }
-    let mut link = transaction.prepare_cached("INSERT INTO links VALUES (?, ?)")?;
-    for target in &snapshot.links {
-        link.execute([path.as_str(), target])?;
-    }
+    let json = serde_json::to_string(snapshot)?;
+    transaction.prepare_cached("INSERT INTO snapshots VALUES (?, ?)")?.execute([path.as_str(), &json])?;
     let mut key = transaction.prepare_cached("INSERT INTO keys VALUES (?, ?, ?)")?;
     for (remote, value) in sync_keys(snapshot) {
         key.execute([remote, &value, path.as_str()])?;
@@ -267,14 +262,6 @@ fn kind_name(kind: &Kind) -> &'static str {
         Kind::Config => "config",
         Kind::Other => "other",
         Kind::Scratch => "scratch",
-    }
-}
-
-/// What a field says, one text for each member of a list. Mappings are not asked for by value.
-fn members(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(values) => values.iter().filter_map(scalar).collect(),
-        other => scalar(other).into_iter().collect(),
     }
 }
 

@@ -12,6 +12,9 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 /// Raw operations that are kept: enough to tell what happened lately, and a bound on the disk they take.
 const KEPT_OPS: i64 = 100_000;
 
+/// The note that an index is being filled from the last commit.
+const ADOPTING: &str = "adopting";
+
 impl Store {
     // --- events ----------------------------------------------------------------------------------------------------
 
@@ -47,6 +50,50 @@ impl Store {
                 changes.extend(settled.changes.iter().map(|change| (&settled.actor, change.clone())));
             }
             insert(transaction, at, changes)
+        })
+    }
+
+    /// Whether the index has to be filled from the last commit: the workspace is new, its journal was lost, or filling it
+    /// did not come to its end.
+    pub fn needs_adoption(&self) -> Result<bool, StoreError> {
+        self.journal.read(|connection| {
+            let query = "SELECT NOT EXISTS (SELECT 1 FROM settled) OR EXISTS (SELECT 1 FROM meta WHERE key = ?)";
+            Ok(connection.query_row(query, [ADOPTING], |row| row.get(0))?)
+        })
+    }
+
+    /// Whether filling it has begun, and so the past is told.
+    pub fn is_adopting(&self) -> Result<bool, StoreError> {
+        Ok(self.meta(ADOPTING)?.is_some())
+    }
+
+    /// Begins to fill a new index, and tells what is known of the past, in one transaction.
+    pub fn begin_adoption(&self, past: Vec<(Timestamp, Actor, Vec<Change>)>) -> Result<(), StoreError> {
+        let tell = |transaction: &Transaction| {
+            let mut events = Vec::new();
+            for (at, actor, changes) in past {
+                let changes = changes.into_iter().map(|change| (&actor, change)).collect();
+                events.extend(insert(transaction, at, changes)?);
+            }
+            transaction.execute("INSERT INTO meta VALUES (?, '')", [ADOPTING])?;
+            Ok(events)
+        };
+        self.logged(|| self.journal.write(tell)).map(drop)
+    }
+
+    pub(in crate::workspace) fn end_adoption(&self) -> Result<(), StoreError> {
+        self.journal.write(|transaction| {
+            transaction.execute("DELETE FROM meta WHERE key = ?", [ADOPTING])?;
+            Ok(())
+        })
+    }
+
+    /// Every path of which something settled, or waits to be committed.
+    pub(in crate::workspace) fn journalled(&self) -> Result<Vec<WsPath>, StoreError> {
+        self.journal.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT path FROM settled UNION SELECT path FROM uncommitted")?;
+            collect(statement.query([])?, |row| path(row, 0))
         })
     }
 

@@ -41,7 +41,8 @@ pub(super) const JOURNAL: &[&str] = &["
 "];
 
 /// `index.db`: derived from the files; made anew when it is missing.
-pub(super) const INDEX: &[&str] = &["
+pub(super) const INDEX: &[&str] = &[
+    "
     CREATE TABLE files (
         path TEXT PRIMARY KEY,
         kind TEXT NOT NULL,
@@ -79,4 +80,41 @@ pub(super) const INDEX: &[&str] = &["
         problem TEXT NOT NULL                     -- JSON
     );
     CREATE INDEX problems_of ON problems (path, line);
-"];
+",
+    "
+    DROP TABLE fields;
+    DROP TABLE links;
+    DROP TABLE keys;
+    DROP TABLE problems;
+    DROP TABLE files;
+    -- Narrow, so that a scan and the views read all of it in a moment: what is long stands in `snapshots`.
+    CREATE TABLE files (
+        path TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        title TEXT NOT NULL,
+        status TEXT NOT NULL,
+        -- NULL where the file was too fresh for its times to tell a later change of the same size.
+        ino INTEGER,
+        size INTEGER,
+        mtime INTEGER,                            -- nanoseconds
+        ctime INTEGER
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshots (
+        path TEXT PRIMARY KEY REFERENCES files ON DELETE CASCADE,
+        snapshot TEXT NOT NULL                    -- JSON
+    ) WITHOUT ROWID;
+    CREATE TABLE keys (                           -- `sync:`
+        remote TEXT NOT NULL,
+        key TEXT NOT NULL,
+        path TEXT NOT NULL REFERENCES files ON DELETE CASCADE,
+        PRIMARY KEY (remote, key, path)
+    ) WITHOUT ROWID;
+    CREATE INDEX keys_of ON keys (path);
+    CREATE TABLE problems (
+        path TEXT NOT NULL REFERENCES files ON DELETE CASCADE,
+        line INTEGER NOT NULL,
+        problem TEXT NOT NULL                     -- JSON
+    );
+    CREATE INDEX problems_of ON problems (path, line);
+",
+];

@@ -116,6 +116,36 @@ fn notes_are_kept() {
     assert_eq!(Store::open(dir.path()).unwrap().meta("k").unwrap().as_deref(), Some("2"));
 }
 
+#[test]
+fn a_page_that_somebody_damaged_is_found_although_the_index_was_closed_in_good_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = dir.path().join("index.db");
+    for whole in [true, false] {
+        drop(Store::open(dir.path()).unwrap());
+        assert!(dir.path().join("index.seal").exists());
+        if !whole {
+            let mut bytes = std::fs::read(&index).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle..].fill(7);
+            std::fs::write(&index, bytes).unwrap();
+        }
+        let store = Store::open(dir.path()).unwrap();
+        assert!(!dir.path().join("index.seal").exists(), "while it is open a crash must show");
+        assert_eq!(store.snapshots().unwrap(), []);
+        assert_eq!(dir.path().join("index.db.damaged").exists(), !whole);
+    }
+}
+
+#[test]
+fn a_page_that_turned_out_to_be_damaged_leaves_no_seal() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let met = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), None);
+    assert!(store.index.read(|_| Err::<(), _>(met.into())).is_err());
+    drop(store);
+    assert!(!dir.path().join("index.seal").exists());
+}
+
 mod settled {
     use super::*;
     use crate::domain::{
