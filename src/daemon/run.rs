@@ -58,7 +58,7 @@ pub struct Session {
     catching_up: Option<JoinHandle<()>>,
     stopper: SyncSender<Stop>,
     stops: Receiver<Stop>,
-    _watcher: Watcher,
+    watcher: Watcher,
 }
 
 impl Session {
@@ -77,7 +77,7 @@ impl Session {
         let threads = start_threads(&engine, &committer)?;
         let watcher = Watcher::start(engine.root.clone(), engine.settler.clone())?;
         Server { engine: engine.clone(), feed: feed.clone(), stop: stopper.clone() }.start()?;
-        Ok(Self { engine, feed, committer, threads, catching_up: None, stopper, stops, _watcher: watcher })
+        Ok(Self { engine, feed, committer, threads, catching_up: None, stopper, stops, watcher })
     }
 
     /// Picks up what was changed while nobody looked, in the background; then the remotes begin.
@@ -119,7 +119,9 @@ impl Session {
             join(catching_up);
         }
         self.engine.remotes.stop();
-        self.engine.settler.scan()?;
+        if !self.watcher.drain() {
+            self.engine.settler.scan()?;
+        }
         let settled = self.engine.settler.settle_now();
         let committed = settled.map_err(Into::into).and_then(|_| self.engine.commit(None));
         self.committer.stop();

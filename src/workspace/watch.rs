@@ -9,12 +9,15 @@ use super::{
 };
 use crate::domain::{op::Actor, path::WsPath};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::Flag};
+use parking_lot::{Condvar, Mutex};
 use std::{
+    ffi::{OsStr, OsString},
     io,
     os::fd::AsRawFd,
     path::{Path, PathBuf},
     sync::{
         Arc,
+        atomic::{AtomicUsize, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread::{self, JoinHandle},
@@ -23,6 +26,11 @@ use std::{
 
 /// Between scans, once not every folder can be watched.
 const SCAN_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a change takes to be told, at most; after that nothing is known of it.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Names of our own temporary files, which are nobody's change.
+const OUR_PREFIX: &str = ".trackfs-";
+const OUR_SUFFIX: &str = ".tmp";
 
 /// Stops watching when dropped.
 pub struct Watcher {
@@ -30,6 +38,18 @@ pub struct Watcher {
     watcher: Option<RecommendedWatcher>,
     needs: Option<Sender<Need>>,
     scanner: Option<JoinHandle<()>>,
+    base: PathBuf,
+    state: Arc<State>,
+}
+
+/// What the watcher and its scanner know of each other.
+#[derive(Default)]
+struct State {
+    /// Scans that were asked for and are not done. Regular scans are never done.
+    scans: AtomicUsize,
+    /// The name of a file whose making shows that everything before it was told.
+    mark: Mutex<Option<OsString>>,
+    told: Condvar,
 }
 
 /// What the scanner is asked for.
@@ -46,13 +66,29 @@ impl Watcher {
     pub fn start(root: Arc<Root>, settler: Arc<Settler>) -> io::Result<Self> {
         let (needs, asked) = mpsc::channel();
         let base = PathBuf::from(format!("/proc/self/fd/{}/.", root.fd().as_raw_fd()));
-        let handler = Handler { base: base.clone(), root, settler: settler.clone(), needs: needs.clone() };
+        let state = Arc::<State>::default();
+        let scans = state.clone();
+        let handler = Handler { base: base.clone(), root, settler: settler.clone(), needs: needs.clone(), state };
+        let (state, first) = (handler.state.clone(), handler.clone());
         let mut watcher = notify::recommended_watcher(handler).map_err(io::Error::other)?;
         if let Err(error) = watcher.watch(&base, RecursiveMode::Recursive) {
-            let _ = needs.send(need_after(&error));
+            first.ask(need_after(&error));
         }
-        let scanner = thread::Builder::new().name("scan".into()).spawn(move || scan_when_asked(&settler, &asked))?;
-        Ok(Self { watcher: Some(watcher), needs: Some(needs), scanner: Some(scanner) })
+        let scan = move || scan_when_asked(&settler, &asked, &scans);
+        let scanner = thread::Builder::new().name("scan".into()).spawn(scan)?;
+        Ok(Self { watcher: Some(watcher), needs: Some(needs), scanner: Some(scanner), base, state })
+    }
+
+    /// Returns when everything that happened before the call is touched. `false`: that cannot be known, scan.
+    ///
+    /// The kernel tells in order, so it is enough to wait for the making of a file.
+    pub fn drain(&self) -> bool {
+        let mut mark = self.state.mark.lock();
+        let file = tempfile::Builder::new().prefix(OUR_PREFIX).suffix(OUR_SUFFIX).tempfile_in(&self.base);
+        let Ok(file) = file else { return false };
+        *mark = file.path().file_name().map(ToOwned::to_owned);
+        let waited = self.state.told.wait_while_for(&mut mark, |mark| mark.is_some(), PATIENCE);
+        !waited.timed_out() && self.state.scans.load(Ordering::Acquire) == 0
     }
 }
 
@@ -67,12 +103,14 @@ impl Drop for Watcher {
     }
 }
 
+#[derive(Clone)]
 struct Handler {
     base: PathBuf,
     /// Keeps the descriptor in `base` open.
     root: Arc<Root>,
     settler: Arc<Settler>,
     needs: Sender<Need>,
+    state: Arc<State>,
 }
 
 impl notify::EventHandler for Handler {
@@ -87,6 +125,7 @@ impl notify::EventHandler for Handler {
         if matches!(event.kind, EventKind::Access(_)) {
             return;
         }
+        self.look_for_mark(&event);
         for path in event.paths.iter().filter_map(|path| relative(&self.base, path)) {
             self.settler.touch(&path, &Actor::named(EXTERNAL));
             self.root.notify_foreign(&path);
@@ -95,7 +134,19 @@ impl notify::EventHandler for Handler {
 }
 
 impl Handler {
+    fn look_for_mark(&self, event: &notify::Event) {
+        if !event.paths.iter().any(|path| is_ours(path)) {
+            return;
+        }
+        let mut mark = self.state.mark.lock();
+        if mark.as_ref().is_some_and(|mark| event.paths.iter().any(|path| path.file_name() == Some(mark))) {
+            *mark = None;
+            self.state.told.notify_all();
+        }
+    }
+
     fn ask(&self, need: Need) {
+        self.state.scans.fetch_add(1, Ordering::Release);
         // The scanner is gone only when we are about to go too.
         let _ = self.needs.send(need);
     }
@@ -114,12 +165,17 @@ fn need_after(error: &notify::Error) -> Need {
 
 /// The path in the workspace. `None` for git's own files, for our temporary ones, and for what no workspace path can name.
 fn relative(base: &Path, path: &Path) -> Option<WsPath> {
+    let ours = is_ours(path);
     let path = WsPath::new(path.strip_prefix(base).ok()?.to_str()?).ok()?;
-    let is_ours = path.file_name().starts_with(".trackfs-") && path.extension() == Some("tmp");
-    (!is_ours && path.names().all(|name| name != ".git")).then_some(path)
+    (!ours && path.names().all(|name| name != ".git")).then_some(path)
 }
 
-fn scan_when_asked(settler: &Settler, needs: &Receiver<Need>) {
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str);
+    name.is_some_and(|name| name.starts_with(OUR_PREFIX) && name.ends_with(OUR_SUFFIX))
+}
+
+fn scan_when_asked(settler: &Settler, needs: &Receiver<Need>, state: &State) {
     let mut regularly = false;
     loop {
         let need = if regularly { needs.recv_timeout(SCAN_INTERVAL) } else { needs.recv().map_err(Into::into) };
@@ -138,6 +194,8 @@ fn scan_when_asked(settler: &Settler, needs: &Receiver<Need>) {
         }
         if let Err(error) = settler.scan() {
             tracing::error!(%error, "the scan failed");
+        } else if !regularly {
+            state.scans.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }
@@ -229,6 +287,25 @@ mod tests {
     }
 
     #[test]
+    fn what_happened_before_a_drain_is_touched_when_it_returns() {
+        let (dir, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let root = Arc::new(Root::open(dir.path()).unwrap());
+        let store = Arc::new(Store::open(state.path()).unwrap());
+        let settler = Arc::new(Settler::new(root.clone(), store, Arc::new(Now), SettleConfig::default()));
+        let watcher = Watcher::start(root, settler.clone()).unwrap();
+        for round in 0..50 {
+            std::fs::write(dir.path().join("a.md"), format!("{round}\n")).unwrap();
+            std::fs::create_dir_all(dir.path().join(format!("{round}/deep"))).unwrap();
+            std::fs::write(dir.path().join(format!("{round}/deep/b.md")), "b\n").unwrap();
+            assert!(watcher.drain());
+            assert_eq!(settler.settle_now().unwrap().len(), 2, "round {round}");
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 51, "the mark does not stay");
+        std::fs::remove_dir_all(dir.path()).unwrap();
+        assert!(!watcher.drain(), "where no mark can be made, nothing is known");
+    }
+
+    #[test]
     fn lost_events_are_made_good_by_a_scan() {
         let (dir, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let root = Arc::new(Root::open(dir.path()).unwrap());
@@ -237,11 +314,14 @@ mod tests {
         std::fs::write(dir.path().join("a.md"), "x").unwrap();
         let (needs, asked) = mpsc::channel();
         let base = PathBuf::from("/proc/self/fd/0/.");
-        let mut handler = Handler { base, root, settler: settler.clone(), needs };
+        let state = Arc::<State>::default();
+        let mut handler = Handler { base, root, settler: settler.clone(), needs, state: state.clone() };
         let overflow = notify::Event::new(EventKind::Other).set_flag(Flag::Rescan);
         notify::EventHandler::handle_event(&mut handler, Ok(overflow));
         drop(handler);
-        scan_when_asked(&settler, &asked);
+        assert_eq!(state.scans.load(Ordering::Relaxed), 1);
+        scan_when_asked(&settler, &asked, &state);
+        assert_eq!(state.scans.load(Ordering::Relaxed), 0);
         assert_eq!(settler.settle_now().unwrap().len(), 1);
     }
 }
