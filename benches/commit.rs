@@ -17,23 +17,23 @@ use trackfs::{
     workspace::root::Stat,
 };
 
-/// A packed repository of `files` tickets in folders of a thousand, with an index.
-fn repository(dir: &Path, files: usize) -> PathBuf {
+/// A packed repository of `files` tickets, so many in each folder, with an index.
+fn repository(dir: &Path, files: usize, folder: usize) -> PathBuf {
     let (workspace, git_dir) = (dir.join("ws"), dir.join("repo.git"));
     fs::create_dir(&workspace).unwrap();
     Repo::init(&workspace, &git_dir).unwrap();
     let mut stream = "commit refs/heads/main\ncommitter x <x@x> 1700000000 +0000\ndata 3\nall\n".to_owned();
     for number in 0..files {
         let body = format!("---\ntitle: Ticket {number}\nstatus: open\n---\nBody of {number}.\n");
-        write!(stream, "M 100644 inline {}\ndata {}\n{body}\n", ticket(number), body.len()).unwrap();
+        write!(stream, "M 100644 inline {}\ndata {}\n{body}\n", ticket(number, folder), body.len()).unwrap();
     }
     git(&workspace, &["fast-import", "--quiet"], &stream);
     git(&workspace, &["read-tree", "HEAD"], "");
     git_dir
 }
 
-fn ticket(number: usize) -> String {
-    format!("tickets/{:03}/{number}.md", number / 1000)
+fn ticket(number: usize, folder: usize) -> String {
+    format!("tickets/{:03}/{number}.md", number / folder)
 }
 
 fn git(dir: &Path, args: &[&str], input: &str) {
@@ -43,7 +43,7 @@ fn git(dir: &Path, args: &[&str], input: &str) {
 }
 
 /// Changes of tickets far from each other, different at every round.
-fn changes(files: usize, count: usize, round: usize) -> Vec<PathChange> {
+fn changes(files: usize, folder: usize, count: usize, round: usize) -> Vec<PathChange> {
     let stat = Stat {
         dev: 1,
         ino: 1,
@@ -59,23 +59,23 @@ fn changes(files: usize, count: usize, round: usize) -> Vec<PathChange> {
         |number: usize| FileContent { bytes: format!("{round} {number}\n").into_bytes(), mode: FileMode::Plain, stat };
     (0..count)
         .map(|number| number * files / count)
-        .map(|number| PathChange { path: WsPath::new(ticket(number)).unwrap(), content: Some(content(number)) })
+        .map(|number| PathChange { path: WsPath::new(ticket(number, folder)).unwrap(), content: Some(content(number)) })
         .collect()
 }
 
 fn commits(c: &mut Criterion) {
     let mut group = c.benchmark_group("commit");
     group.sample_size(20);
-    for files in [10_000, 100_000] {
+    for (files, folder) in [(10_000, 1000), (100_000, 1000), (100_000, 100_000)] {
         let dir = tempfile::tempdir().unwrap();
-        let repo = Repo::open(&repository(dir.path(), files)).unwrap();
+        let repo = Repo::open(&repository(dir.path(), files, folder)).unwrap();
         let mut round = 0;
         for count in [1, 50] {
-            group.bench_function(BenchmarkId::new(format!("{count} of"), files), |b| {
+            group.bench_function(BenchmarkId::new(format!("{count} of {files} in folders of"), folder), |b| {
                 b.iter_batched(
                     || {
                         round += 1;
-                        changes(files, count, round)
+                        changes(files, folder, count, round)
                     },
                     |changes| repo.commit(&changes, "bench").unwrap().unwrap(),
                     BatchSize::PerIteration,

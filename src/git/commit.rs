@@ -18,7 +18,7 @@ use gix::{
     },
     validate::path::component,
 };
-use std::fs;
+use std::{fs, io, path::PathBuf, thread};
 
 /// How often a commit is built anew because the branch moved under it.
 const ATTEMPTS: usize = 20;
@@ -30,12 +30,14 @@ pub(super) struct Edit {
     pub entry: Option<(EntryKind, ObjectId)>,
 }
 
-/// A commit whose objects are written and durable, and that no ref names yet.
+/// A commit whose objects are written, and that no ref names yet.
 pub(super) struct Draft {
     pub id: ObjectId,
     pub parent: Option<ObjectId>,
     pub old_tree: ObjectId,
     pub tree: ObjectId,
+    /// What it needs that may not be durable yet.
+    written: Vec<ObjectId>,
     signature: Signature,
     subject: String,
 }
@@ -128,11 +130,13 @@ impl Draft {
         let signature = committer(repo);
         let id = write_commit(repo, parent, tree, &signature, message)?;
         written.push(id);
-        let objects = repo.common_dir().join("objects");
-        durable::freshen(&objects, &written)?;
-        durable::sync_filesystem(&objects)?;
         let subject = message.lines().next().unwrap_or_default().to_owned();
-        Ok(Some(Self { id, parent, old_tree, tree, signature, subject }))
+        Ok(Some(Self { id, parent, old_tree, tree, written, signature, subject }))
+    }
+
+    /// Makes its objects durable. Before a ref names it.
+    pub(super) fn sync(&self, repo: &Repository) -> io::Result<()> {
+        durable::sync_objects(&repo.common_dir().join("objects"), &self.written)
     }
 
     /// Points `name` (through symbolic refs) at this commit, provided it still is at the parent. Not durable yet.
@@ -225,10 +229,31 @@ fn publish(repo: &Repository, draft: &Draft, changes: &[PathChange], edits: &[Ed
     if tip(repo)? != draft.parent {
         return Err(GitError::Moved);
     }
-    lock.update(repo, draft, changes, edits)?;
+    let objects = repo.common_dir().join("objects");
+    // The disk and the processor have work at the same time.
+    thread::scope(|scope| {
+        let syncing = scope.spawn(|| durable::sync_objects(&objects, &draft.written));
+        let updated = lock.update(repo, draft, changes, edits);
+        syncing.join().expect("it cannot panic")?;
+        updated
+    })?;
     draft.move_ref(repo, "HEAD")?;
     lock.publish()?;
-    Ok(durable::sync_filesystem(repo.git_dir())?)
+    Ok(durable::sync_files(&files_of_head(repo)?, repo.common_dir())?)
+}
+
+/// The files that moving HEAD writes, and the index.
+fn files_of_head(repo: &Repository) -> Result<Vec<PathBuf>, GitError> {
+    let (own, common) = (repo.git_dir(), repo.common_dir());
+    let mut files = vec![own.join("index"), own.join("logs/HEAD")];
+    match repo.head_name()? {
+        Some(branch) => {
+            let branch = branch.as_bstr().to_string();
+            files.extend([common.join(&branch), common.join("logs").join(branch)]);
+        }
+        None => files.push(own.join("HEAD")),
+    }
+    Ok(files)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! The new index is complete before the branch moves. A crash in between leaves `index.lock` with a second name that
 //! says for which commit it was made: the next commit finishes or drops it, so that git is never left locked.
 
+mod splice;
+
 use super::{
     GitError, PathChange,
     commit::{Draft, Edit, take_turn},
@@ -22,7 +24,7 @@ use gix::{
     objs::tree::EntryMode,
 };
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs,
     io::{self, Write},
     os::unix::fs::MetadataExt,
@@ -69,7 +71,7 @@ impl IndexLock {
         error
     }
 
-    /// Writes the index as it shall be once HEAD is `draft`.
+    /// Writes the index as it shall be once HEAD is `draft`, durably.
     pub(super) fn update(
         &self,
         repo: &Repository,
@@ -77,19 +79,60 @@ impl IndexLock {
         changes: &[PathChange],
         edits: &[Edit],
     ) -> Result<(), GitError> {
+        let skip_hash = repo.config_snapshot().boolean("index.skipHash").unwrap_or(false);
+        let file = fs::File::create(&self.own)?;
+        if !self.splice(repo, draft, changes, edits, skip_hash, &file)? {
+            let index = self.rebuild(repo, draft, changes, edits)?;
+            let mut out = io::BufWriter::new(&file);
+            index.write_to(&mut out, write::Options { skip_hash, ..Default::default() })?;
+            out.flush()?;
+        }
+        Ok(file.sync_all()?)
+    }
+
+    /// Copies the index with the few entries changed. `false`, and nothing written, where that cannot be done.
+    fn splice(
+        &self,
+        repo: &Repository,
+        draft: &Draft,
+        changes: &[PathChange],
+        edits: &[Edit],
+        skip_hash: bool,
+        mut to: &fs::File,
+    ) -> Result<bool, GitError> {
+        let Some(changes) = spliceable(repo, draft, changes, edits)? else { return Ok(false) };
+        let (Ok(old), Ok(metadata)) = (fs::read(&self.index), fs::metadata(&self.index)) else { return Ok(false) };
+        let written = (metadata.mtime() as u32, metadata.mtime_nsec() as u32);
+        let Some(spliced) = splice::splice(&old, written, &changes) else { return Ok(false) };
+        let mut hasher = gix::hash::hasher(repo.object_hash());
+        for piece in spliced.pieces() {
+            to.write_all(piece)?;
+            if !skip_hash {
+                hasher.update(piece);
+            }
+        }
+        let hash = if skip_hash { repo.object_hash().null() } else { hasher.try_finalize()? };
+        to.write_all(hash.as_slice())?;
+        Ok(true)
+    }
+
+    /// The index, decoded and brought in step.
+    fn rebuild(
+        &self,
+        repo: &Repository,
+        draft: &Draft,
+        changes: &[PathChange],
+        edits: &[Edit],
+    ) -> Result<File, GitError> {
         let mut index = self.read(repo, draft)?;
         smudge_racy(&mut index);
         let trees = Trees { old: repo.find_tree(draft.old_tree)?, new: repo.find_tree(draft.tree)? };
         let mut plan = Plan::default();
         for (edit, change) in edits.iter().zip(changes) {
-            let stat = change.content.as_ref().map(|content| index_stat(&content.stat)).unwrap_or_default();
-            plan.add(&index, &trees, edit, stat);
+            plan.add(&index, &trees, edit, stat_of(change));
         }
         plan.apply(&mut index);
-        let skip_hash = repo.config_snapshot().boolean("index.skipHash").unwrap_or(false);
-        let mut out = io::BufWriter::new(fs::File::create(&self.own)?);
-        index.write_to(&mut out, write::Options { skip_hash, ..Default::default() })?;
-        Ok(out.flush()?)
+        Ok(index)
     }
 
     fn read(&self, repo: &Repository, draft: &Draft) -> Result<File, GitError> {
@@ -182,6 +225,63 @@ fn smudge_racy(index: &mut File) {
             entry.stat.size = 0;
         }
     }
+}
+
+/// The changes by path, with what HEAD had there; `None` where a path was a folder.
+fn spliceable<'c>(
+    repo: &Repository,
+    draft: &Draft,
+    changes: &[PathChange],
+    edits: &'c [Edit],
+) -> Result<Option<BTreeMap<&'c [u8], splice::Change>>, GitError> {
+    if repo.object_hash() != gix::hash::Kind::Sha1 {
+        return Ok(None);
+    }
+    let mut spliceable: BTreeMap<_, _> = edits
+        .iter()
+        .zip(changes)
+        .map(|(edit, change)| {
+            let new = edit.entry.map(|(kind, id)| (index_mode(kind.into()), id, stat_of(change)));
+            (edit.path.as_str().as_bytes(), splice::Change { old: None, new })
+        })
+        .collect();
+    let paths: Vec<_> = spliceable.keys().map(|path| (*path, *path)).collect();
+    let mut found = Vec::new();
+    find_all(repo, draft.old_tree, &paths, &mut found)?;
+    if found.iter().any(|(_, mode, _)| mode.is_tree()) {
+        return Ok(None);
+    }
+    for (path, mode, id) in found {
+        spliceable.get_mut(path).expect("only these were looked for").old = Some((index_mode(mode), id));
+    }
+    Ok(Some(spliceable))
+}
+
+/// Finds what a tree has at these paths, in order: each whole, and as it is from the tree on. Every folder is read once.
+fn find_all<'p>(
+    repo: &Repository,
+    tree: ObjectId,
+    paths: &[(&'p [u8], &'p [u8])],
+    found: &mut Vec<(&'p [u8], EntryMode, ObjectId)>,
+) -> Result<(), GitError> {
+    let object = repo.find_tree(tree)?;
+    let tree = object.decode()?;
+    let name = |(_, rest): &(&'p [u8], &'p [u8])| rest.split_once_str("/").map_or(*rest, |(name, _)| name);
+    for group in paths.chunk_by(|a, b| name(a) == name(b)) {
+        let of_name = |is_folder| tree.bisect_entry(name(&group[0]).into(), is_folder);
+        let Some(entry) = of_name(true).or_else(|| of_name(false)) else { continue };
+        let (leaves, below): (Vec<_>, Vec<_>) = group.iter().copied().partition(|path| !path.1.contains(&b'/'));
+        found.extend(leaves.into_iter().map(|(path, _)| (path, entry.mode, entry.oid.to_owned())));
+        if entry.mode.is_tree() && !below.is_empty() {
+            let below = below.into_iter().map(|(path, rest)| (path, &rest[name(&group[0]).len() + 1..]));
+            find_all(repo, entry.oid.to_owned(), &below.collect::<Vec<_>>(), found)?;
+        }
+    }
+    Ok(())
+}
+
+fn stat_of(change: &PathChange) -> entry::Stat {
+    change.content.as_ref().map(|content| index_stat(&content.stat)).unwrap_or_default()
 }
 
 /// git keeps the low 32 bits.

@@ -69,10 +69,14 @@ pub(super) fn write(
     }
     for _ in 0..ATTEMPTS {
         let Some(draft) = Draft::new(repo, tip(repo, &name)?, &edits, message)? else { return Ok(()) };
+        draft.sync(repo)?;
         match draft.move_ref(repo, &name) {
             Err(GitError::Moved) => {}
             Err(error) => return Err(error),
-            Ok(()) => return Ok(durable::sync_filesystem(repo.common_dir())?),
+            Ok(()) => {
+                let files = [repo.common_dir().join(&name), repo.common_dir().join("logs").join(&name)];
+                return Ok(durable::sync_files(&files, repo.common_dir())?);
+            }
         }
     }
     Err(GitError::Moved)
