@@ -20,6 +20,7 @@ pub mod report;
 pub mod run;
 mod serve;
 mod settings;
+mod tidy;
 
 pub use control::ask;
 pub use engine::Engine;

@@ -16,6 +16,7 @@ mod open;
 mod relocate;
 mod tracking;
 
+pub use gc::Tidying;
 pub use init::discover;
 pub use merge::merge_text;
 
@@ -234,10 +235,10 @@ impl Repo {
         tracking::write(&self.local(), remote, issues, cursor, message)
     }
 
-    /// Lets git pack what has piled up, when it is installed and there is enough; answers whether it was asked to.
+    /// Lets git pack what has piled up, when it is installed and there is enough; `None`: there is nothing to do.
     /// Takes seconds on a large repository: call it when idle, from a thread that nobody waits for.
-    pub fn gc_auto(&self) -> Result<bool, GitError> {
-        gc::auto(&self.git_dir, &self.common_dir)
+    pub fn tidy(&self) -> Result<Option<Tidying>, GitError> {
+        gc::start(&self.git_dir, &self.common_dir)
     }
 
     fn local(&self) -> gix::Repository {

@@ -39,6 +39,7 @@ pub fn commit(engine: &Engine, message: Option<&str>) -> anyhow::Result<CommitRe
         return Ok(CommitReport::default());
     }
     let paths: Vec<WsPath> = changes.iter().map(|change| change.path.clone()).collect();
+    engine.tidier.make_way();
     let news = news(engine, through, &paths)?;
     let message = with_message(message, commit_message(&news));
     let commit = engine.repo.commit(&changes, &message)?;

@@ -7,6 +7,7 @@ use super::{
     remotes::Remotes,
     report::{CommitReport, FlushReport, Status, SyncReport},
     settings,
+    tidy::Tidier,
 };
 use crate::{
     domain::{Clock, Timestamp, event::Event, op::Actor},
@@ -33,6 +34,7 @@ pub struct Engine {
     pub remotes: Remotes,
     /// Held while a commit is made: the committer, `commit` and `flush` may ask at the same time.
     pub(super) committing: Mutex<()>,
+    pub(super) tidier: Tidier,
     pub(super) role: RwLock<Role>,
     /// Whether the index has every file, once that is known.
     caught_up: (Mutex<Option<bool>>, Condvar),
@@ -95,6 +97,7 @@ impl Engine {
             repo,
             remotes,
             committing: Mutex::new(()),
+            tidier: Tidier::default(),
             role: RwLock::new(Role { running: "stopped", ..Role::default() }),
             caught_up: Default::default(),
             _lock: lock,

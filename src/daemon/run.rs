@@ -125,6 +125,7 @@ impl Session {
         let settled = self.engine.settler.settle_now();
         let committed = settled.map_err(Into::into).and_then(|_| self.engine.commit(None));
         self.committer.stop();
+        self.engine.tidier.stop();
         self.engine.settler.stop();
         self.feed.close();
         self.threads.into_iter().for_each(join);
@@ -151,6 +152,7 @@ fn listen_to_events(engine: &Arc<Engine>, feed: &Arc<Feed>, committer: &Arc<Comm
         let Some(engine) = weak.upgrade() else { return };
         if events.iter().any(|event| matches!(event.change, Change::Committed { .. })) {
             engine.remotes.wake();
+            engine.tidier.committed();
         }
         if events.iter().any(|event| event.change.paths().any(|path| path.as_str() == CONFIG_PATH)) {
             reconfigure(&engine, &committer);
@@ -171,6 +173,11 @@ fn start_threads(engine: &Arc<Engine>, committer: &Arc<Committer>) -> anyhow::Re
     let (committer, committing) = (committer.clone(), engine.clone());
     let run = move || committer.run(|| committing.commit(None).map(drop));
     threads.push(thread::Builder::new().name("commit".into()).spawn(run)?);
+    let tidying = engine.clone();
+    let tidy = move || {
+        tidying.tidier.run(&tidying.committing, || tidying.config().commit.idle(), || tidying.repo.tidy());
+    };
+    threads.push(thread::Builder::new().name("tidy".into()).spawn(tidy)?);
     Ok(threads)
 }
 

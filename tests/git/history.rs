@@ -72,7 +72,7 @@ fn what_a_commit_changed_can_be_read_back() {
 fn maintenance_is_asked_for_only_when_much_is_loose() {
     let (bench, repo) = Bench::fresh();
     repo.commit(&[bench.put("a", "a")], "a").unwrap();
-    assert!(!repo.gc_auto().unwrap());
+    assert!(repo.tidy().unwrap().is_none());
     let mut found = 0;
     for number in 0..20_000 {
         let content = format!("{number}\n");
@@ -85,7 +85,7 @@ fn maintenance_is_asked_for_only_when_much_is_loose() {
         }
     }
     bench.git(&["config", "gc.auto", "100"]);
-    assert!(repo.gc_auto().unwrap());
+    assert!(repo.tidy().unwrap().unwrap().wait().unwrap());
     assert!(bench.git(&["count-objects", "-v"]).contains("packs: 1"));
     assert_eq!(repo.log(None, 100).unwrap().len(), 31);
     bench.assert_clean();
