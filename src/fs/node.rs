@@ -18,7 +18,7 @@ use rustix::{
 };
 use std::{
     collections::HashMap,
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -51,9 +51,12 @@ pub(super) struct RealNode {
     // Each of these locks is held by itself and for a moment.
     place: Mutex<Option<Arc<Place>>>,
     told: Mutex<Option<Version>>,
-    /// The names in this folder that the kernel knows, and what it knows them as.
-    children: Mutex<HashMap<OsString, Ino>>,
+    /// The names in this folder that the kernel knows, and what it knows them as; nothing until there is one. A name is
+    /// shared with the node's place.
+    children: Mutex<Option<Box<Children>>>,
 }
+
+type Children = HashMap<Arc<OsStr>, Ino>;
 
 /// An `O_PATH` descriptor of a node, for as long as one system call needs it.
 pub(super) enum Handle<'a> {
@@ -85,7 +88,7 @@ pub(super) fn proc_path(fd: BorrowedFd<'_>) -> String {
 /// Where a node was last seen.
 pub(super) struct Place {
     pub parent: Arc<RealNode>,
-    pub name: OsString,
+    pub name: Arc<OsStr>,
 }
 
 /// As much of `stat` as tells that somebody changed a file.
@@ -127,7 +130,7 @@ impl RealNode {
 
     fn find(&self) -> Result<OwnedFd> {
         let place = self.place().ok_or(Errno::STALE)?;
-        let fd = match fs::openat(place.parent.handle()?, &place.name, HANDLE_ONLY, Mode::empty()) {
+        let fd = match fs::openat(place.parent.handle()?, &*place.name, HANDLE_ONLY, Mode::empty()) {
             Err(rustix::io::Errno::NOENT) => return Err(Errno::STALE),
             found => found?,
         };
@@ -201,27 +204,28 @@ impl RealNode {
 
     /// What the kernel knows this name in the folder as.
     pub fn child(&self, name: &OsStr) -> Option<Ino> {
-        self.children.lock().get(name).copied()
+        self.children.lock().as_ref()?.get(name).copied()
     }
 
     /// The kernel no longer knows the name.
     pub fn drop_child(&self, name: &OsStr) -> Option<Ino> {
-        self.children.lock().remove(name)
+        self.children.lock().as_mut()?.remove(name)
     }
 
     /// The kernel learns a name of this node.
     pub fn put(self: &Arc<Self>, parent: &Arc<RealNode>, name: &OsStr) {
-        parent.children.lock().insert(name.to_owned(), self.ino);
+        let name = Arc::<OsStr>::from(name);
+        parent.children.lock().get_or_insert_default().insert(name.clone(), self.ino);
         let mut place = self.place.lock();
         if !place.as_ref().is_some_and(|place| Arc::ptr_eq(&place.parent, parent) && place.name == name) {
-            *place = Some(Arc::new(Place { parent: parent.clone(), name: name.to_owned() }));
+            *place = Some(Arc::new(Place { parent: parent.clone(), name }));
         }
     }
 
     /// The node lost a name.
     pub fn leave(&self, parent: &RealNode, name: &OsStr) {
         let mut place = self.place.lock();
-        if place.as_ref().is_some_and(|place| place.parent.ino == parent.ino && place.name == name) {
+        if place.as_ref().is_some_and(|place| place.parent.ino == parent.ino && *place.name == *name) {
             *place = None;
         }
     }
@@ -347,7 +351,9 @@ impl Nodes {
         self.held.fetch_sub(node.fd.get().is_some().into(), Ordering::Relaxed);
         if let Some(place) = node.place() {
             let mut children = place.parent.children.lock();
-            if children.get(&place.name) == Some(&node.ino) {
+            if let Some(children) = &mut *children
+                && children.get(&place.name) == Some(&node.ino)
+            {
                 children.remove(&place.name);
             }
         }
