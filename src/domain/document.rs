@@ -5,6 +5,7 @@
 //! refused unless exactly that field came out changed.
 
 mod edit;
+mod lines;
 pub(in crate::domain) mod scalar;
 mod splice;
 mod split;
@@ -116,7 +117,7 @@ impl Document {
         matches!(self.split, Split::Closed { .. })
     }
 
-    /// Everything after the frontmatter block; the whole file when there is none.
+    /// Everything after the frontmatter block; when there is none, the whole file but its byte order mark.
     pub fn body(&self) -> &[u8] {
         &self.bytes[self.body_start()..]
     }
@@ -128,8 +129,8 @@ impl Document {
     /// Replaces the body, keeping the frontmatter's bytes.
     pub fn set_body(&mut self, body: &[u8]) {
         let mut bytes = self.bytes[..self.body_start()].to_vec();
-        if !bytes.is_empty() && !bytes.ends_with(b"\n") && !body.is_empty() {
-            bytes.extend_from_slice(self.eol().as_bytes());
+        if self.has_frontmatter() && !body.is_empty() {
+            bytes.extend_from_slice(self.missing_end(body));
         }
         bytes.extend_from_slice(body);
         *self = Self::from_bytes(bytes);
@@ -181,7 +182,20 @@ impl Document {
     fn body_start(&self) -> usize {
         match self.split {
             Split::Closed { body, .. } => body,
-            _ => 0,
+            Split::Absent | Split::Unclosed if self.bytes.starts_with(split::BOM) => split::BOM.len(),
+            Split::Absent | Split::Unclosed => 0,
+        }
+    }
+
+    /// What the closing line of the block needs so that this body begins a line of its own.
+    fn missing_end(&self, body: &[u8]) -> &'static [u8] {
+        match self.bytes[..self.body_start()].last() {
+            Some(b'\n') => b"",
+            // The line feed would be taken for the other half of this carriage return.
+            Some(b'\r') if body.starts_with(b"\n") => b"\n",
+            Some(b'\r') => b"",
+            _ if self.eol() == "\r" && body.starts_with(b"\n") => b"\r\n",
+            _ => self.eol().as_bytes(),
         }
     }
 
@@ -196,8 +210,7 @@ impl Document {
 
     /// How the file ends its first line.
     fn eol(&self) -> &'static str {
-        let first = self.bytes.iter().position(|&byte| byte == b'\n');
-        if first.is_some_and(|end| end > 0 && self.bytes[end - 1] == b'\r') { "\r\n" } else { "\n" }
+        lines::line_end_of(&self.bytes)
     }
 }
 

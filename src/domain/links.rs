@@ -18,7 +18,7 @@ pub struct References {
 pub fn references(text: &str) -> References {
     let mut found = Collector::default();
     let mut fence = None;
-    for line in text.lines() {
+    for line in text.split(['\n', '\r']) {
         match (fence, fence_of(line)) {
             (None, Some(opening)) => fence = Some(opening),
             (Some(opening), Some(closing)) if closes(opening, closing, line) => fence = None,

@@ -166,7 +166,7 @@ fn title(path: &WsPath, document: &Document) -> String {
 
 /// The first line of a text that says something, without the marks of a heading; at most 200 characters.
 pub(super) fn first_line(body: &[u8]) -> Option<String> {
-    let lines = body.split(|&byte| byte == b'\n').map(String::from_utf8_lossy);
+    let lines = body.split(|byte| matches!(byte, b'\n' | b'\r')).map(String::from_utf8_lossy);
     let said = lines.map(|line| one_line(line.trim_start_matches(['#', '\u{feff}', ' '])));
     said.map(|line| shortened(&line, 200)).find(|line| !line.is_empty())
 }

@@ -102,11 +102,10 @@ impl Document {
     /// Becomes `bytes` when these hold exactly the fields that are wanted, and the same body.
     fn replace_if(&mut self, key: &str, bytes: Vec<u8>, wanted: &Fields) -> Result<(), EditError> {
         let next = Document::from_bytes(bytes);
-        let old_body = self.body().strip_prefix(BOM).unwrap_or(self.body());
         if !next.has_frontmatter() || next.check_editable(key).is_err() {
             return Err(EditError::NotEditable(key.to_owned()));
         }
-        if next.fields != *wanted || next.body() != old_body {
+        if next.fields != *wanted || next.body() != self.body() {
             return Err(EditError::NotEditable(key.to_owned()));
         }
         *self = next;

@@ -3,12 +3,16 @@
 //! Nothing here is trusted: a splice that misjudges a notation is found out when its outcome is parsed.
 
 use super::{
-    Document, scalar,
-    split::end_of_line,
+    Document,
+    lines::{content, end_of_line, start_of_line},
+    scalar,
     yaml::{Content, Key, Node, Style},
 };
 use crate::domain::Value;
 use std::ops::Range;
+
+/// White space of YAML.
+const WHITE: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// New text for a range of the frontmatter block.
 pub(super) struct Splice {
@@ -61,13 +65,13 @@ impl<'document> Block<'document> {
     }
 
     fn line_start(&self, at: usize) -> usize {
-        self.text[..at].rfind('\n').map_or(0, |end| end + 1)
+        start_of_line(self.bytes(), at)
     }
 
     /// Where the line that holds `at` ends, its line end not counted.
     fn line_end(&self, at: usize) -> usize {
-        let end = end_of_line(self.bytes(), at);
-        at + self.text[at..end].trim_end_matches(['\r', '\n']).len()
+        let start = self.line_start(at);
+        start + content(&self.bytes()[start..end_of_line(self.bytes(), at)]).len()
     }
 
     /// The white space before the keys.
@@ -84,20 +88,27 @@ impl<'document> Block<'document> {
         if last.style != Style::BlockScalar {
             return end;
         }
-        let trimmed = self.text[..end].trim_end().len();
-        if self.header(last).contains('+') { end.saturating_sub(1).max(trimmed) } else { trimmed }
+        let trimmed = self.text[..end].trim_end_matches(WHITE).len();
+        if self.keeps_blank_lines(last) { content(&self.bytes()[..end]).len().max(trimmed) } else { trimmed }
     }
 
-    /// The line that announces a block scalar.
-    fn header(&self, node: &Node) -> &str {
+    /// Whether the header of a block scalar has a `+`.
+    fn keeps_blank_lines(&self, node: &Node) -> bool {
         let end = self.start_of(node);
-        &self.text[self.line_start(end)..end]
+        let line = &self.text[self.line_start(end)..end];
+        let header = line.match_indices(['|', '>']).find_map(|(at, _)| {
+            let rest = &line[at + 1..];
+            let comment = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '+' || c == '-');
+            let is_header = comment.is_empty() || (comment.starts_with([' ', '\t']) && comment.contains('#'));
+            is_header.then(|| &rest[..rest.len() - comment.len()])
+        });
+        header.is_some_and(|header| header.contains('+'))
     }
 
     /// A place on the first line of a value; a block scalar begins with its header, above its text.
     fn start_of(&self, node: &Node) -> usize {
         let start = node.span.start;
-        if node.style == Style::BlockScalar { self.text[..start].trim_end().len() } else { start }
+        if node.style == Style::BlockScalar { self.text[..start].trim_end_matches(WHITE).len() } else { start }
     }
 
     /// A line at the end of the block.
@@ -116,7 +127,7 @@ impl<'document> Block<'document> {
     pub fn removals(&self, key: &Key, node: &Node) -> Vec<Splice> {
         let start = self.line_start(key.span.start);
         let end = end_of_line(self.bytes(), self.end_of(Some(key), node));
-        let blank = self.text[end..].len() - self.text[end..].trim_start().len();
+        let blank = self.text[end..].len() - self.text[end..].trim_start_matches(WHITE).len();
         let with_blank = self.line_start(end + blank).max(end);
         [end, with_blank].map(|end| Splice { range: start..end, text: String::new() }).into()
     }
@@ -233,7 +244,7 @@ fn indent_of(text: &str) -> usize {
 /// A comment with the white space before it; empty when there is none.
 fn comment(rest_of_line: &str) -> &str {
     let at = rest_of_line.match_indices('#').map(|(at, _)| at).find(|&at| rest_of_line[..at].ends_with([' ', '\t']));
-    at.map_or("", |at| &rest_of_line[rest_of_line[..at].trim_end().len()..])
+    at.map_or("", |at| &rest_of_line[rest_of_line[..at].trim_end_matches([' ', '\t']).len()..])
 }
 
 /// The node whose text ends last in a value.

@@ -1,6 +1,9 @@
 //! Where a file's frontmatter ends and its body begins, and what is wrong with its bytes.
 
-use super::{Fault, FaultKind, Position};
+use super::{
+    Fault, FaultKind,
+    lines::{end_of_line, position},
+};
 use std::ops::Range;
 
 pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -33,11 +36,6 @@ impl Split {
         }
         Self::Unclosed
     }
-}
-
-/// Just after the line feed that ends the line beginning at `start`, or the end of the bytes.
-pub(super) fn end_of_line(bytes: &[u8], start: usize) -> usize {
-    bytes[start..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |offset| start + offset + 1)
 }
 
 /// `---` or `...`, when this is all that stands on the line.
@@ -78,7 +76,7 @@ pub(super) fn faults(bytes: &[u8], split: &Split) -> Vec<Fault> {
 pub(super) fn merge_markers(bytes: &[u8]) -> Option<Fault> {
     const MARKERS: [&[u8]; 3] = [b"<<<<<<<", b"=======", b">>>>>>>"];
     // A substring search is many times faster than going by lines, and a large body almost never has the last marker.
-    if std::str::from_utf8(bytes).is_ok_and(|text| !text.contains("\n>>>>>>>")) {
+    if std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(">>>>>>>")) {
         return None;
     }
     let (mut found, mut first, mut start) = (0, 0, 0);
@@ -93,13 +91,4 @@ pub(super) fn merge_markers(bytes: &[u8]) -> Option<Fault> {
     }
     let message = "the file has merge conflict markers".to_owned();
     (found == MARKERS.len()).then(|| Fault { position: position(bytes, first), kind: FaultKind::MergeMarkers, message })
-}
-
-fn position(bytes: &[u8], at: usize) -> Position {
-    let before = &bytes[..at];
-    let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-    let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-    let column = 1 + String::from_utf8_lossy(&before[line_start..]).chars().count();
-    let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Position { line: narrow(line), column: narrow(column) }
 }

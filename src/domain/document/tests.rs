@@ -111,6 +111,32 @@ fn the_line_ends_of_the_file_are_kept() {
 }
 
 #[test]
+fn a_lone_carriage_return_ends_a_line() {
+    let before = "---\ra: 1 # one\rb: |\r  x\r\rl:\r  - p\r  - q\r---\rbody\r";
+    let document = Document::parse(before.as_bytes());
+    assert_eq!(Value::Object(document.fields().clone()), json!({"a": 1, "b": "x\n", "l": ["p", "q"]}));
+    assert_eq!((document.body(), document.faults()), (&b"body\r"[..], &[][..]));
+    assert_eq!(document.position("l"), Some(Position { line: 6, column: 1 }));
+    assert_eq!(edited(before, "a", json!(2)), before.replace("a: 1", "a: 2"));
+    assert_eq!(edited(before, "b", json!("y\nz\n")), before.replace("  x\r", "  y\r  z\r"));
+    assert_eq!(edited(before, "l", json!(["q"])), before.replace("  - p\r", ""));
+    assert_eq!(edited(before, "c", json!(3)), before.replace("---\rbody", "c: 3\r---\rbody"));
+    let mut document = document;
+    document.remove("b").unwrap();
+    assert_eq!(document.bytes(), before.replace("b: |\r  x\r", "").as_bytes());
+    let mixed = "---\ra: 1\rb: 2\n---\r\nbody";
+    assert_eq!(edited(mixed, "a", json!(3)), mixed.replace("a: 1", "a: 3"));
+}
+
+#[test]
+fn blank_lines_below_a_block_scalar_stay_unless_it_keeps_them() {
+    check("c++: |\n  x\n\nb: 1", "c++", json!("y\nz\n"), "c++: |\n  y\n  z\n\nb: 1");
+    check("a: | # a + b\n  x\n\nb: 1", "a", json!("y\nz\n"), "a: | # a + b\n  y\n  z\n\nb: 1");
+    let windows = "---\r\na: |+\r\n  x\r\n\r\nb: 1\r\n---\r\n";
+    assert_eq!(edited(windows, "a", json!("y")), "---\r\na: \"y\"\r\nb: 1\r\n---\r\n");
+}
+
+#[test]
 fn an_edit_that_would_touch_another_field_is_refused() {
     for lines in ["a: &x [1]\nb: *x", "{a: 1, b: 2}", "? a\n: 1\nb: 2", "- a", "a: 1\na: 2", "a: ["] {
         let before = in_block(lines);
@@ -203,4 +229,9 @@ fn a_body_is_replaced_and_the_block_kept() {
     assert_eq!(replaced("---\na: 1\n---", "new"), "---\na: 1\n---\nnew");
     assert_eq!(replaced("---\na: 1\n---", ""), "---\na: 1\n---");
     assert_eq!(replaced("only text", "other"), "other");
+    assert_eq!(replaced("\u{feff}only text", "other"), "\u{feff}other");
+    assert_eq!(replaced("---\ra: 1\r---\rold", "new"), "---\ra: 1\r---\rnew");
+    // A line feed just after a carriage return would belong to the line above.
+    assert_eq!(replaced("---\ra: 1\r---\rold", "\nnew"), "---\ra: 1\r---\r\n\nnew");
+    assert_eq!(replaced("---\ra: 1\r---", "\nnew"), "---\ra: 1\r---\r\n\nnew");
 }
