@@ -21,6 +21,11 @@ const STATUS_FILES: [(&str, StatusFile); 4] = [
     ("problems.md", StatusFile::Problems),
 ];
 
+/// Bytes of the longest name that Linux takes.
+const MAX_NAME: usize = 255;
+/// Of the longest ending that stays behind a number.
+const MAX_EXTENSION: usize = 32;
+
 /// The folders of `views/`: the field of its name, and how it groups the tickets.
 const VIEWS: [(&str, Grouping); 1] = [("status", by_status)];
 
@@ -104,12 +109,14 @@ impl Tree {
     }
 
     fn add_group(&mut self, field: &'static str, group: &str, tickets: &[&CatalogTicket]) {
-        let path = self.add_folder(&format!("views/{field}"), &folder_name(group));
+        let view = format!("views/{field}");
+        let name = group_name(group, &self.folders[&view]);
+        let path = self.add_folder(&view, &name);
         let up = "../".repeat(path.split('/').count());
         let folder = self.folders.get_mut(&path).expect("it was just added");
         folder.group = Some((field, group.to_owned()));
         for ticket in tickets {
-            let name = free_name(ticket, folder);
+            let name = ticket_name(ticket, folder);
             let target = format!("{up}{}", ticket.path.as_str());
             let link = Virtual::Link { path: format!("{path}/{name}"), target, ticket: ticket.path.clone() };
             folder.push(name, link);
@@ -118,24 +125,30 @@ impl Tree {
 }
 
 /// The ticket's file name; of several tickets with equal names the later ones are `name~2.md` and so on.
-fn free_name(ticket: &CatalogTicket, folder: &Folder) -> String {
-    let (stem, extension) = (ticket.path.stem(), ticket.path.extension());
-    let numbered = |n: usize| match extension {
-        Some(extension) => format!("{stem}~{n}.{extension}"),
-        None => format!("{stem}~{n}"),
-    };
-    std::iter::once(ticket.path.file_name().to_owned())
-        .chain((2..).map(numbered))
-        .find(|name| folder.get(name).is_none())
-        .expect("the numbers do not end")
+fn ticket_name(ticket: &CatalogTicket, folder: &Folder) -> String {
+    let path = &ticket.path;
+    match path.extension().filter(|extension| extension.len() <= MAX_EXTENSION) {
+        Some(extension) => free_name(path.stem(), &format!(".{extension}"), folder),
+        None => free_name(path.file_name(), "", folder),
+    }
 }
 
-/// A group's name as a file name.
-fn folder_name(group: &str) -> String {
+/// A group's name as a file name; groups whose names come out alike are numbered as tickets are.
+fn group_name(group: &str, view: &Folder) -> String {
     match group {
-        "" | "." | ".." => format!("({group})"),
-        _ => group.replace(['/', '\0'], "-"),
+        "" | "." | ".." => free_name(&format!("({group})"), "", view),
+        _ => free_name(&group.replace(['/', '\0'], "-"), "", view),
     }
+}
+
+/// The first of `stem`, `stem~2`, … that no entry of the folder has. A stem that would make the name too long is cut.
+fn free_name(stem: &str, extension: &str, folder: &Folder) -> String {
+    let fitting = |number: String| {
+        let room = MAX_NAME.saturating_sub(number.len() + extension.len());
+        format!("{}{number}{extension}", &stem[..stem.floor_char_boundary(room)])
+    };
+    let numbers = std::iter::once(String::new()).chain((2..).map(|n| format!("~{n}")));
+    numbers.map(fitting).find(|name| folder.get(name).is_none()).expect("the numbers do not end")
 }
 
 /// The schema's statuses in order, then those that tickets have besides.
@@ -199,6 +212,24 @@ mod tests {
         let paths = ["tickets/a/x.md", "tickets/b/x.md", "tickets/c/x.md", "tickets/d/x~2.md"];
         let tree = Tree::new(&catalog(&paths.map(|path| (path, "todo"))));
         assert_eq!(names(&tree, "views/status/todo"), ["x.md", "x~2.md", "x~3.md", "x~2~2.md"]);
+    }
+
+    #[test]
+    fn statuses_whose_names_come_out_alike_have_a_folder_each() {
+        let tree = Tree::new(&catalog(&[("tickets/a.md", "a/b"), ("tickets/b.md", "a-b"), ("tickets/c.md", "a\0b")]));
+        assert_eq!(names(&tree, "views/status"), ["todo", "done", "a-b", "a-b~2", "a-b~3"]);
+        assert_eq!(names(&tree, "views/status/a-b~2"), ["b.md"]);
+        assert_eq!(tree.folder("views/status/a-b~2").unwrap().group, Some(("status", "a-b".to_owned())));
+    }
+
+    #[test]
+    fn no_name_is_longer_than_a_disk_takes() {
+        let long = "é".repeat(126);
+        let paths = ["x", "y"].map(|folder| format!("{folder}/{long}.md"));
+        let status = "s".repeat(300);
+        let tree = Tree::new(&catalog(&[(&paths[0], "todo"), (&paths[1], "todo"), ("z.md", &status)]));
+        assert_eq!(names(&tree, "views/status/todo"), [format!("{long}.md"), format!("{}~2.md", "é".repeat(125))]);
+        assert_eq!(names(&tree, "views/status")[2], "s".repeat(255));
     }
 
     #[test]
