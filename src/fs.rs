@@ -12,6 +12,7 @@ mod folders;
 mod generated;
 mod names;
 mod node;
+mod sent_back;
 mod stale;
 mod table;
 mod types;
@@ -42,6 +43,7 @@ use rustix::{
     fs::{Mode, OFlags},
     process::{Resource, Rlimit},
 };
+use sent_back::SentBack;
 use std::{
     io,
     sync::{
@@ -129,6 +131,7 @@ pub struct Fs {
     folders: Table<Arc<OpenFolder>>,
     next_fh: AtomicU64,
     actors: Actors,
+    sent_back: SentBack,
     generated: Generated,
     /// The virtual folders, and the version of the catalog they show.
     tree: Mutex<Option<(u64, Arc<Tree>)>>,
@@ -150,6 +153,7 @@ impl Fs {
             folders: Table::default(),
             next_fh: AtomicU64::new(1),
             actors: Actors::default(),
+            sent_back: SentBack::default(),
             generated: Generated::default(),
             tree: Mutex::default(),
             started: generated::now(),

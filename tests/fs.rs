@@ -601,6 +601,19 @@ fn nobody_opens_a_file_as_it_was_before_a_foreign_change() {
 }
 
 #[test]
+fn an_open_is_sent_back_once_however_often_the_file_changes_and_whoever_opens_it_too() {
+    let world = World::with("tickets/t.md", GOOD);
+    let ino = world.ino("tickets/t.md");
+    let other = Caller { pid: world.me.pid + 1, ..world.me };
+    let open = |caller: &Caller| world.fs.open(caller, ino, libc::O_RDONLY).map(drop);
+    let change = |text: &str| std::fs::write(world.disk("tickets/t.md"), text).unwrap();
+    change("one");
+    assert_eq!((open(&world.me), open(&other)), (Err(Errno::STALE), Err(Errno::STALE)));
+    change("and two");
+    assert_eq!((open(&other), open(&world.me)), (Ok(()), Ok(())), "a program would be told the second ESTALE");
+}
+
+#[test]
 fn an_inode_number_is_not_reused_while_the_kernel_knows_it() {
     let world = World::with("tickets/a.md", GOOD);
     let a = world.ino("tickets/a.md");

@@ -73,7 +73,7 @@ impl Fs {
     pub fn open(&self, caller: &Caller, ino: Ino, flags: i32) -> Result<OpenReply> {
         match self.node(ino)? {
             Node::Real(node) => {
-                self.look_again_if_stale(&node)?;
+                self.look_again_if_stale(caller, &node)?;
                 self.open_real(caller, &node, flags)
             }
             Node::Virtual(node) => match &*node {
@@ -91,13 +91,14 @@ impl Fs {
     }
 
     /// When the file was changed underneath since the kernel was told of it, ESTALE makes the kernel look it up anew and
-    /// try again: nobody opens a file with an old size or old pages. Once only, so that a busy file can be opened too.
-    fn look_again_if_stale(&self, node: &RealNode) -> Result<()> {
-        if node.is_stale(&node.peek()?) && !node.retried.swap(true, Ordering::Relaxed) {
-            return Err(Errno::STALE);
+    /// try again: nobody opens a file with an old size or old pages. It does so once, and then tells its caller; so a
+    /// thread that was sent back comes through with its next open, however often that file has changed meanwhile.
+    fn look_again_if_stale(&self, caller: &Caller, node: &RealNode) -> Result<()> {
+        let was_sent_back = self.sent_back.take(caller);
+        if was_sent_back || !node.is_stale(&node.peek()?) || !self.sent_back.put(caller) {
+            return Ok(());
         }
-        node.retried.store(false, Ordering::Relaxed);
-        Ok(())
+        Err(Errno::STALE)
     }
 
     pub(super) fn open_real(&self, caller: &Caller, node: &Arc<RealNode>, flags: i32) -> Result<OpenReply> {

@@ -46,8 +46,6 @@ pub(super) struct RealNode {
     fd: OnceLock<OwnedFd>,
     /// Written to since the last time that nobody held it open for writing.
     pub modified: AtomicBool,
-    /// An open was answered ESTALE so that the kernel looks again: the next one goes through.
-    pub retried: AtomicBool,
     // Each of these locks is held by itself and for a moment.
     place: Mutex<Option<Arc<Place>>>,
     told: Mutex<Option<Version>>,
@@ -113,7 +111,6 @@ impl RealNode {
             id: id_of(stat),
             fd: fd.map_or_else(OnceLock::new, OnceLock::from),
             modified: AtomicBool::new(false),
-            retried: AtomicBool::new(false),
             place: Mutex::default(),
             told: Mutex::default(),
             children: Mutex::default(),
