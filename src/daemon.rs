@@ -24,4 +24,7 @@ mod tidy;
 
 pub use control::ask;
 pub use engine::Engine;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+pub use host::EngineHost;
 pub use location::Location;
+pub use lock::Lock;

@@ -136,7 +136,7 @@ impl Engine {
     }
 
     /// Picks up what changed while nobody looked, and lets go of whoever waits in [`Engine::whole_index`].
-    pub(super) fn catch_up(&self) -> anyhow::Result<()> {
+    pub fn catch_up(&self) -> anyhow::Result<()> {
         let caught_up = self.settler.catch_up();
         *self.caught_up.0.lock() = Some(self.settler.is_whole());
         self.caught_up.1.notify_all();

@@ -3,7 +3,6 @@
 use super::Engine;
 use crate::{
     domain::{
-        event::Event,
         op::{Actor, Op},
         path::WsPath,
         problem::Problem,
@@ -36,8 +35,8 @@ impl EngineHost {
     }
 
     /// Takes over what settled. Before the views are asked for there is nothing to keep in step.
-    pub fn events(&self, events: &[Event]) {
-        for path in events.iter().flat_map(|event| event.change.paths()) {
+    pub fn settled(&self, paths: &[WsPath]) {
+        for path in paths {
             if let Err(error) = self.refresh(path) {
                 tracing::warn!("the views miss a change of {path}: {error}");
             }

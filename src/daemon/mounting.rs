@@ -16,9 +16,9 @@ pub fn mount(session: &Session, mountpoint: &Path) -> anyhow::Result<Arc<Mounted
     let engine = &session.engine;
     let host = Arc::new(EngineHost::new(engine.clone()));
     let listener = Arc::downgrade(&host);
-    engine.settler.on_events(Box::new(move |events| {
+    engine.settler.on_settled(Box::new(move |paths| {
         if let Some(host) = listener.upgrade() {
-            host.events(events);
+            host.settled(paths);
         }
     }));
     let fs = Arc::new(Fs::new(engine.root.clone(), host)?);

@@ -73,11 +73,16 @@ pub struct Settler {
     queue: Queue,
     schema: RwLock<Arc<Schema>>,
     listeners: RwLock<Vec<Arc<Listener>>>,
+    followers: RwLock<Vec<Arc<Follower>>>,
 }
 
 /// Is told of every batch of events, after they are durable, on the thread that made them, with no lock held. The batch
 /// is empty when bytes settled that changed nothing in the workspace's terms: they are to be committed all the same.
 pub type Listener = Box<dyn Fn(&[Event]) + Send + Sync>;
+
+/// Is told of every path whose place in the index changed, also where no event says so (a lost index that is filled
+/// again), before the events are told; on the thread that settled them, with no lock held.
+pub type Follower = Box<dyn Fn(&[WsPath]) + Send + Sync>;
 
 /// What a scan found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,6 +113,7 @@ impl Settler {
             progress: Work::default(),
             schema: RwLock::new(Arc::new(schema)),
             listeners: RwLock::default(),
+            followers: RwLock::default(),
         }
     }
 
@@ -123,6 +129,10 @@ impl Settler {
 
     pub fn on_events(&self, listener: Listener) {
         self.listeners.write().push(Arc::new(listener));
+    }
+
+    pub fn on_settled(&self, follower: Follower) {
+        self.followers.write().push(Arc::new(follower));
     }
 
     /// Journals a raw operation and touches its path. Cheap: memory only.
@@ -283,6 +293,10 @@ impl Settler {
     }
 
     fn tell(&self, settled: &pass::Outcome) {
+        if !settled.paths.is_empty() {
+            let followers = self.followers.read().clone();
+            followers.iter().for_each(|follower| follower(&settled.paths));
+        }
         if settled.edited || !settled.events.is_empty() {
             self.call(&settled.events);
         }

@@ -41,6 +41,8 @@ pub(super) struct Outcome {
     pub events: Vec<Event>,
     /// Whether there is something new to commit.
     pub edited: bool,
+    /// What is in the index anew.
+    pub paths: Vec<WsPath>,
 }
 
 /// A file as it is now.
@@ -93,7 +95,8 @@ impl<'s> Pass<'s> {
             // What settled is durable and must be told of; the next scan finds what was to follow.
             tracing::error!(%error, "what follows from a change of rules has to wait");
         }
-        Ok(Outcome { events, edited: settled.iter().any(|settled| settled.edited) })
+        let edited = settled.iter().any(|settled| settled.edited);
+        Ok(Outcome { events, edited, paths: settled.into_iter().map(|settled| settled.path).collect() })
     }
 
     /// Adds what differs below touched folders, and below names where a folder may have been.
