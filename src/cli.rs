@@ -14,6 +14,7 @@ mod mount;
 mod output;
 mod remote;
 mod report;
+mod serve;
 
 use clap::{Args, Parser, Subcommand};
 use output::Output;
@@ -75,6 +76,8 @@ enum Command {
     /// Say which trackers this workspace keeps in step
     #[command(subcommand)]
     Remote(remote::RemoteCommand),
+    /// Take webhooks, so that changes on GitHub and Linear arrive at once
+    Serve(serve::ServeArgs),
     /// Look at everything trackfs stands on, and say what is wrong and what to do about it
     Doctor(doctor::DoctorArgs),
     /// Show all of it on a throw-away workspace with 200 tickets
@@ -116,6 +119,7 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         Command::Log(args) => log::run(&args, &mut out),
         Command::Events(args) => events::run(&args, &mut out),
         Command::Remote(command) => remote::run(command, &mut out),
+        Command::Serve(args) => serve::run(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::Demo(args) => demo::run(&args, &mut out),
         Command::Supervise(args) => Ok(mount::supervise(&args)?),

@@ -23,8 +23,9 @@ mod settings;
 mod tidy;
 
 pub use control::ask;
-pub use engine::Engine;
+pub use engine::{Engine, SystemClock};
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 pub use host::EngineHost;
 pub use location::Location;
 pub use lock::Lock;
+pub use settings::configured;

@@ -14,5 +14,6 @@ pub mod git;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 pub mod mount;
 pub mod remote;
+pub mod serve;
 pub mod sync;
 pub mod workspace;

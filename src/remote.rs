@@ -9,6 +9,7 @@ mod linear;
 pub mod simulator;
 mod text;
 mod token;
+pub mod webhook;
 
 use crate::{
     domain::{
@@ -246,6 +247,7 @@ mod tests {
             url: None,
             folder: WsPath::new("tickets").unwrap(),
             token: TokenSource::Command("echo t".into()),
+            webhook_secret: TokenSource::Default,
             create: true,
             statuses: BTreeMap::new(),
         }

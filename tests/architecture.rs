@@ -8,9 +8,10 @@ use std::{
 };
 
 /// What each layer may use besides itself and `domain`.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("main", &["cli"]),
-    ("cli", &["daemon", "mount", "fs", "sync", "remote", "git", "workspace"]),
+    ("cli", &["serve", "daemon", "mount", "fs", "sync", "remote", "git", "workspace"]),
+    ("serve", &["remote"]),
     ("daemon", &["mount", "fs", "sync", "remote", "git", "workspace"]),
     ("mount", &["fs", "workspace"]),
     ("fs", &["workspace"]),
@@ -22,13 +23,15 @@ const LAYERS: [(&str, &[&str]); 10] = [
 ];
 
 /// Crates that only these layers name.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("rusqlite", &["workspace"]),
     ("notify", &["workspace"]),
     ("gix", &["git"]),
     ("fuser", &["mount"]),
     ("reqwest", &["remote"]),
     ("rustls", &["remote"]),
+    ("axum", &["serve"]),
+    ("tokio", &["serve"]),
     ("clap", &["cli"]),
     ("tracing_subscriber", &["cli"]),
     ("anyhow", &["cli", "daemon"]),

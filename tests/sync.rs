@@ -154,6 +154,7 @@ impl World {
             url: None,
             folder: ws(folder),
             token: TokenSource::Default,
+            webhook_secret: TokenSource::Default,
             create: true,
             statuses: BTreeMap::new(),
         };

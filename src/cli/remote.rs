@@ -176,7 +176,20 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
         (None, None) => TokenSource::Default,
     };
     let (kind, statuses) = (kind.into(), BTreeMap::new());
-    Ok((name, RemoteConfig { kind, repo, team, url, folder, token, create: true, statuses }))
+    Ok((
+        name,
+        RemoteConfig {
+            kind,
+            repo,
+            team,
+            url,
+            folder,
+            token,
+            webhook_secret: TokenSource::Default,
+            create: true,
+            statuses,
+        },
+    ))
 }
 
 fn list(at: &Location, out: &mut Output) -> anyhow::Result<()> {

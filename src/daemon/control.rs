@@ -33,6 +33,10 @@ pub enum Request {
         dry_run: bool,
         yes: bool,
     },
+    /// Pull one remote soon: something changed there.
+    Pull {
+        remote: String,
+    },
     /// Stream events after `since`. Only a live daemon understands it.
     Follow {
         since: u64,

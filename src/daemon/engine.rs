@@ -172,6 +172,13 @@ impl Engine {
             Request::Commit { message } => Response::Commit(self.settle_and_commit(message.as_deref())?.1),
             Request::Flush => Response::Flush(self.flush()?),
             Request::Sync { remote, dry_run, yes } => Response::Sync(self.sync(remote.as_deref(), *dry_run, *yes)?),
+            Request::Pull { remote } => {
+                // Without threads nobody else would do it.
+                if !self.remotes.pull_soon(remote) {
+                    self.sync(Some(remote), false, false)?;
+                }
+                Response::Done
+            }
             Request::Follow { .. } | Request::Unmount => bail!("only a running daemon can do that"),
         })
     }

@@ -22,6 +22,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The first wait, which then doubles, before a file is tried again that could not take what was pulled.
+const SOON: Duration = Duration::from_millis(500);
+
 /// All remotes, in the order of their names. They follow the configuration while the engine runs.
 pub struct Remotes {
     tools: Tools,
@@ -152,6 +155,13 @@ impl Remotes {
         self.current().iter().for_each(|remote| remote.alarm.ring());
     }
 
+    /// Something changed at a remote: its thread pulls at once. `false`: it has no thread.
+    pub fn pull_soon(&self, name: &str) -> bool {
+        let remote = self.current().into_iter().find(|remote| remote.name == name);
+        let has_thread = self.threads.lock().is_some();
+        remote.filter(|_| has_thread).map(|remote| remote.alarm.ring_for(Errand::Pull)).is_some()
+    }
+
     /// Asks the threads to end.
     pub fn stop(&self) {
         self.current().iter().for_each(|remote| remote.alarm.stop());
@@ -236,11 +246,15 @@ impl Remote {
     /// The remote's thread: pushes when something was committed, pulls every interval; begins at the first ring.
     pub fn run(&self) {
         let interval = Duration::from_secs_f64(self.limits.interval);
-        let mut due = None;
-        while self.alarm.wait(due) {
-            if due.is_none_or(|due| Instant::now() >= due) {
-                self.log(&self.attempt(Syncer::pull));
-                due = Some(Instant::now() + interval);
+        let (mut due, mut patience) = (None, SOON);
+        while let Some(errand) = self.alarm.wait(due) {
+            if errand == Errand::Pull || due.is_none_or(|due| Instant::now() >= due) {
+                let report = self.attempt(Syncer::pull);
+                self.log(&report);
+                // What a file could not take, because it was being written, is tried again sooner than everything.
+                let put_off = report.has_pending();
+                due = Some(Instant::now() + if put_off { patience.min(interval) } else { interval });
+                patience = if put_off { patience.saturating_mul(2) } else { SOON };
             }
             self.log(&self.attempt(Syncer::push));
         }
@@ -345,6 +359,13 @@ fn rows(report: Report) -> Vec<SyncRow> {
     rows
 }
 
+/// What a remote's thread is woken for. A pull includes the push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Errand {
+    Push,
+    Pull,
+}
+
 /// Wakes a remote's thread: now, at a time, or for good.
 #[derive(Default)]
 struct Alarm {
@@ -354,13 +375,18 @@ struct Alarm {
 
 #[derive(Default)]
 struct AlarmState {
-    rung: bool,
+    rung: Option<Errand>,
     stopped: bool,
 }
 
 impl Alarm {
     fn ring(&self) {
-        self.state.lock().rung = true;
+        self.ring_for(Errand::Push);
+    }
+
+    fn ring_for(&self, errand: Errand) {
+        let mut state = self.state.lock();
+        state.rung = state.rung.max(Some(errand));
         self.changed.notify_one();
     }
 
@@ -369,19 +395,19 @@ impl Alarm {
         self.changed.notify_one();
     }
 
-    /// Sleeps until rung or until `due` (`None`: only until rung); answers false when stopped.
-    fn wait(&self, due: Option<Instant>) -> bool {
+    /// Sleeps until rung or until `due` (`None`: only until rung); nothing when stopped.
+    fn wait(&self, due: Option<Instant>) -> Option<Errand> {
         let mut state = self.state.lock();
         loop {
             if state.stopped {
-                return false;
+                return None;
             }
-            if std::mem::take(&mut state.rung) {
-                return true;
+            if let Some(errand) = state.rung.take() {
+                return Some(errand);
             }
             match due {
-                Some(due) if self.changed.wait_until(&mut state, due).timed_out() => return !state.stopped,
-                Some(_) => {}
+                Some(due) if due <= Instant::now() => return Some(Errand::Pull),
+                Some(due) => drop(self.changed.wait_until(&mut state, due)),
                 None => self.changed.wait(&mut state),
             }
         }
@@ -395,11 +421,14 @@ mod tests {
     #[test]
     fn an_alarm_rings_at_its_time_when_asked_and_never_after_its_end() {
         let alarm = Alarm::default();
-        assert!(alarm.wait(Some(Instant::now())));
+        assert_eq!(alarm.wait(Some(Instant::now())), Some(Errand::Pull));
         alarm.ring();
-        assert!(alarm.wait(None));
+        assert_eq!(alarm.wait(None), Some(Errand::Push));
+        alarm.ring_for(Errand::Pull);
+        alarm.ring();
+        assert_eq!(alarm.wait(None), Some(Errand::Pull), "a pull that was asked for is not lost to a push");
         alarm.stop();
         alarm.ring();
-        assert!(!alarm.wait(None));
+        assert_eq!(alarm.wait(None), None);
     }
 }

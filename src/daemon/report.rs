@@ -89,6 +89,13 @@ pub struct RemoteReport {
     pub error: Option<String>,
 }
 
+impl RemoteReport {
+    /// Whether something was left for a later cycle.
+    pub fn has_pending(&self) -> bool {
+        self.rows.iter().any(|row| row.outcome == "pending")
+    }
+}
+
 /// One line of the plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncRow {

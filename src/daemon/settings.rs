@@ -30,6 +30,11 @@ pub(super) fn read(root: &Root, store: &Store) -> anyhow::Result<Option<Config>>
     Ok(Some(config))
 }
 
+/// What the file says now, for who only reads it.
+pub fn configured(root: &Root) -> anyhow::Result<Config> {
+    Ok(parse(root)?.0)
+}
+
 /// A workspace without the file has the defaults.
 fn parse(root: &Root) -> anyhow::Result<(Config, String)> {
     let path = WsPath::new(CONFIG_PATH).expect("a legal path");

@@ -57,13 +57,32 @@ pub(super) fn find(remote: &str, kind: RemoteKind, source: &TokenSource) -> Resu
     })
 }
 
+/// Finds the secret that the remote named `remote` signs its webhooks with. The error says where it was looked for.
+pub(super) fn webhook_secret(remote: &str, kind: RemoteKind, source: &TokenSource) -> Result<Secret, String> {
+    let found = match source {
+        TokenSource::Env(name) => webhook_variable(name),
+        TokenSource::Command(command) => run("sh", &["-c", command], phrase)
+            .map_err(|reason| format!("no secret was found: the command {reason}; run it by hand to see why")),
+        TokenSource::Default if kind == RemoteKind::Linear => webhook_variable("LINEAR_WEBHOOK_SECRET"),
+        TokenSource::Default => webhook_variable("GITHUB_WEBHOOK_SECRET"),
+    };
+    found.map_err(|reason| {
+        format!("{reason}, or say where it is with `remotes.{remote}.webhook_secret` in .trackfs/config.yaml")
+    })
+}
+
+fn webhook_variable(name: &str) -> Result<Secret, String> {
+    let value = std::env::var(name).ok().and_then(|value| phrase(&value));
+    value.ok_or_else(|| format!("no secret was found: the variable {name} is not set; set it"))
+}
+
 fn find_in(kind: RemoteKind, source: &TokenSource, env: impl Fn(&str) -> Option<String>) -> Result<Secret, String> {
     let variable = |name: &str| env(name).and_then(|value| clean(&value));
     match source {
         TokenSource::Env(name) => {
             variable(name).ok_or_else(|| format!("no token was found: the variable {name} is not set; set it"))
         }
-        TokenSource::Command(command) => run("sh", &["-c", command])
+        TokenSource::Command(command) => run("sh", &["-c", command], clean)
             .map_err(|reason| format!("no token was found: the token command {reason}; run it by hand to see why")),
         TokenSource::Default => match kind {
             RemoteKind::Linear => variable("LINEAR_API_KEY").ok_or_else(|| {
@@ -77,12 +96,18 @@ fn find_in(kind: RemoteKind, source: &TokenSource, env: impl Fn(&str) -> Option<
 
 /// Asks GitHub's own command line, where most people are logged in already.
 fn gh() -> Result<Secret, String> {
-    run("gh", &["auth", "token"]).map_err(|reason| {
+    run("gh", &["auth", "token"], clean).map_err(|reason| {
         format!(
             "no token was found: GITHUB_TOKEN and GH_TOKEN are not set and `gh auth token` {reason}; \
              run `gh auth login`, set GITHUB_TOKEN"
         )
     })
+}
+
+/// A secret that somebody thought of may have blanks in it.
+fn phrase(line: &str) -> Option<Secret> {
+    let phrase = line.trim_end_matches(['\r', '\n']);
+    (!phrase.is_empty()).then(|| Secret::new(phrase))
 }
 
 fn clean(line: &str) -> Option<Secret> {
@@ -91,8 +116,8 @@ fn clean(line: &str) -> Option<Secret> {
     printable.then(|| Secret::new(token))
 }
 
-/// Runs a command and takes the first line it prints. The error never quotes its output.
-fn run(program: &str, arguments: &[&str]) -> Result<Secret, String> {
+/// Runs a command and takes the first line it prints, if `accept` does. The error never quotes its output.
+fn run(program: &str, arguments: &[&str], accept: fn(&str) -> Option<Secret>) -> Result<Secret, String> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| format!("could not be started ({})", error.kind()))?;
@@ -106,7 +131,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<Secret, String> {
     if !status.success() {
         return Err(format!("failed ({status})"));
     }
-    clean(&line).ok_or_else(|| "printed no token on its first line".into())
+    accept(&line).ok_or_else(|| "printed no token on its first line".into())
 }
 
 /// The first line of what the child prints, once it has closed its output; `None` after `timeout`.
@@ -157,22 +182,22 @@ mod tests {
 
     #[test]
     fn a_command_gives_its_first_line() {
-        assert_eq!(run("sh", &["-c", "printf 'first\\nsecond\\n'"]).unwrap().expose(), "first");
+        assert_eq!(run("sh", &["-c", "printf 'first\\nsecond\\n'"], clean).unwrap().expose(), "first");
     }
 
     #[test]
     fn a_failing_command_is_reported_without_its_output() {
-        let error = run("sh", &["-c", "echo hush-hush; exit 3"]).unwrap_err();
+        let error = run("sh", &["-c", "echo hush-hush; exit 3"], clean).unwrap_err();
         assert!(error.contains('3') && !error.contains("hush"), "{error}");
-        let error = run("sh", &["-c", "echo not a token"]).unwrap_err();
+        let error = run("sh", &["-c", "echo not a token"], clean).unwrap_err();
         assert!(error.contains("no token") && !error.contains("not a token"), "{error}");
-        let error = run("trackfs-has-no-such-program", &[]).unwrap_err();
+        let error = run("trackfs-has-no-such-program", &[], clean).unwrap_err();
         assert!(error.contains("could not be started"), "{error}");
     }
 
     #[test]
     fn a_command_gets_no_standard_input() {
-        assert!(run("sh", &["-c", "cat"]).is_err(), "an empty stdin gives an empty line at once");
+        assert!(run("sh", &["-c", "cat"], clean).is_err(), "an empty stdin gives an empty line at once");
     }
 
     #[test]

@@ -86,6 +86,9 @@ pub struct RemoteConfig {
     /// Where the token comes from.
     #[serde(default)]
     pub token: TokenSource,
+    /// Where the secret comes from that webhooks are signed with.
+    #[serde(default, skip_serializing_if = "TokenSource::is_default")]
+    pub webhook_secret: TokenSource,
     /// Whether new local tickets in `folder` are created on the remote.
     #[serde(default = "yes")]
     pub create: bool,
@@ -122,13 +125,19 @@ impl RemoteKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenSource {
-    /// `GITHUB_TOKEN` (then `gh auth token`), `LINEAR_API_KEY`.
+    /// `GITHUB_TOKEN` (then `gh auth token`), `LINEAR_API_KEY`; `GITHUB_WEBHOOK_SECRET`, `LINEAR_WEBHOOK_SECRET`.
     #[default]
     Default,
     /// An environment variable.
     Env(String),
     /// A command whose first output line is the token.
     Command(String),
+}
+
+impl TokenSource {
+    fn is_default(&self) -> bool {
+        *self == Self::Default
+    }
 }
 
 impl Default for Config {

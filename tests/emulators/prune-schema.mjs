@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Cuts Linear's published schema down to what trackfs's operations touch, for tests that run without it.
+// Cuts Linear's published schema down to what trackfs's operations and its tests' touch, for tests that run without it.
 // usage, from the folder that setup.sh prints (it has the module graphql), with P for this repository:
-//   node P/tests/emulators/prune-schema.mjs schema.graphql P/src/remote/linear/graphql > P/fixtures/remote/linear.schema.graphql
+//   node P/tests/emulators/prune-schema.mjs schema.graphql P/src/remote/linear/graphql P/tests/emulators/graphql > P/fixtures/remote/linear.schema.graphql
 // Kept: every field used, every field of a used type that holds a plain value, and whatever these need.
 import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -18,12 +18,12 @@ const {
   isInputObjectType,
 } = require('graphql');
 
-const [schemaFile, folder] = process.argv.slice(2);
+const [schemaFile, ...folders] = process.argv.slice(2);
 const ast = parse(readFileSync(schemaFile, 'utf8'));
 const schema = buildASTSchema(ast, { assumeValid: true });
 const document = parse(
-  readdirSync(folder)
-    .map((name) => readFileSync(`${folder}/${name}`, 'utf8'))
+  folders
+    .flatMap((folder) => readdirSync(folder).map((name) => readFileSync(`${folder}/${name}`, 'utf8')))
     .join('\n'),
 );
 
@@ -57,7 +57,7 @@ const isFollowed = (type) => {
     !isInputObjectType(t) ||
     t.name.endsWith('Comparator') ||
     filters.has(t.name) ||
-    /^(Issue|Comment|IssueLabel)(Create|Update)Input$/.test(t.name)
+    /^(Issue|Comment|IssueLabel|Webhook)(Create|Update)Input$/.test(t.name)
   );
 };
 const bare = (node) => ({ ...node, description: undefined });

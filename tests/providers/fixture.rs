@@ -226,6 +226,7 @@ fn open(
         url: Some(url.to_owned()),
         folder: WsPath::new("tickets").expect("a plain path"),
         token: TokenSource::Command(format!("echo {token}")),
+        webhook_secret: TokenSource::Default,
         create: true,
         statuses: Default::default(),
     };

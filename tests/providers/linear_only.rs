@@ -187,6 +187,7 @@ fn an_unknown_team_is_named() {
         repo: None,
         folder: trackfs::domain::path::WsPath::new("tickets").unwrap(),
         token: trackfs::workspace::config::TokenSource::Command("echo lin_api_admin".into()),
+        webhook_secret: Default::default(),
         create: true,
         statuses: Default::default(),
     };

@@ -55,6 +55,7 @@ fn simulator(folder: &Path, name: &str, tickets: &str, choose: impl FnOnce(&mut 
         url: Some(folder.join(name).display().to_string()),
         folder: WsPath::new(tickets).expect("the demo's folders are legal"),
         token: TokenSource::Default,
+        webhook_secret: TokenSource::Default,
         create: true,
         statuses: BTreeMap::new(),
     };

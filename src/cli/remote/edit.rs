@@ -138,6 +138,7 @@ mod tests {
             url: None,
             folder: WsPath::new("tickets/app").unwrap(),
             token: TokenSource::Command("pass show 'gh: x'".into()),
+            webhook_secret: TokenSource::Default,
             create: true,
             statuses: BTreeMap::new(),
         }
