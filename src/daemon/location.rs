@@ -34,8 +34,8 @@ pub enum LocationError {
 impl Location {
     /// Finds the workspace that holds `start`, looking upwards.
     pub fn discover(start: &Path) -> Result<Self, LocationError> {
-        // A dead mount has a path, but nothing behind it.
-        let real = start.canonicalize().and_then(|real| real.metadata().map(|_| real));
+        // A dead mount has a path, but nothing behind it: the kernel may still know attributes, but no free blocks.
+        let real = start.canonicalize().and_then(|real| Ok(rustix::fs::statfs(&real).map(|_| real)?));
         let start = real.map_err(|source| match source.raw_os_error() {
             Some(libc::ENOTCONN) => LocationError::DeadMount(start.to_owned()),
             _ => LocationError::Io { path: start.to_owned(), source },

@@ -1,6 +1,10 @@
 //! What is mounted where, as `/proc/self/mountinfo` tells it, and how to take a mount away.
 
-use rustix::mount::{UnmountFlags, unmount};
+use rustix::{
+    fs::statfs,
+    io::Errno,
+    mount::{UnmountFlags, unmount},
+};
 use std::{
     ffi::OsString,
     fs, io,
@@ -77,7 +81,7 @@ fn unmount_by_helper(path: &Path) -> io::Result<()> {
 
 /// Whether the daemon behind a mount is gone.
 pub(super) fn is_dead(path: &Path) -> bool {
-    fs::metadata(path).is_err_and(|error| error.raw_os_error() == Some(libc::ENOTCONN))
+    statfs(path).is_err_and(|error| error == Errno::NOTCONN)
 }
 
 #[cfg(test)]

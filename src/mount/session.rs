@@ -129,6 +129,8 @@ pub fn mount(fs: Arc<Fs>, root: Arc<Root>, options: MountOptions) -> Result<Moun
     let (invalidator, ended) = (Arc::<Invalidator>::default(), Arc::<Ended>::default());
     let adapter = Adapter::new(fs.clone(), ended.clone());
     let session = Session::new(adapter, &dir, &config(&options)).map_err(failed)?;
+    // From here on a daemon that is killed leaves no dead mount.
+    let supervisor = options.supervise.then(|| Supervisor::start(&dir)).transpose().map_err(failed)?;
     let connection = session.as_fd().try_clone_to_owned().map_err(failed)?;
     let session = session.spawn().map_err(failed)?;
     let notifier = session.notifier();
@@ -138,14 +140,11 @@ pub fn mount(fs: Arc<Fs>, root: Arc<Root>, options: MountOptions) -> Result<Moun
         connection,
         ended,
         session: Mutex::new(Some(session)),
-        supervisor: Mutex::default(),
+        supervisor: Mutex::new(supervisor),
         _notifying: Notifying(invalidator.clone()),
         dir: dir.clone(),
     };
     start_notifying(invalidator, fs, notifier, &root).map_err(failed)?;
-    if options.supervise {
-        *mounted.supervisor.lock() = Some(Supervisor::start(&dir).map_err(failed)?);
-    }
     Ok(mounted)
 }
 
@@ -218,10 +217,13 @@ fn heal(mountpoint: &Path) -> io::Result<Result<(), MountError>> {
     let name = mountpoint.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let parent = mountpoint.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let dir = parent.canonicalize()?.join(name);
-    match mounted_at(&dir) {
-        Some(entry) if entry.is_ours() => unmount_lazily(&dir).map(Ok),
-        _ => Ok(Err(MountError::Dead(dir))),
-    }
+    let healed = match mounted_at(&dir) {
+        Some(entry) if entry.is_ours() => unmount_lazily(&dir),
+        _ if is_dead(&dir) => return Ok(Err(MountError::Dead(dir))),
+        _ => Ok(()),
+    };
+    // Its supervisor may have been faster.
+    if is_dead(&dir) { healed.map(Ok) } else { Ok(Ok(())) }
 }
 
 impl Mounted {
