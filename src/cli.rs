@@ -57,8 +57,8 @@ enum Command {
     Init(init::InitArgs),
     /// Mount the workspace: saves are answered, and there are views/ and status/
     Mount(mount::MountArgs),
-    /// Settle, commit and unmount; ends `watch`, too
-    Unmount(mount::DirArgs),
+    /// Settle, commit and unmount, unless files are open; ends `watch`, too
+    Unmount(mount::UnmountArgs),
     /// Like mount without virtual folders: events, commits and sync on plain files, without FUSE
     Watch(mount::DirArgs),
     /// Show what runs, what is not committed, and what is wrong

@@ -170,6 +170,11 @@ impl Fs {
         self.files.len()
     }
 
+    /// Files that some process has open for writing, or mapped so.
+    pub fn open_for_writing(&self) -> Vec<Ino> {
+        self.files.values().iter().filter_map(|file| file.written_ino()).collect()
+    }
+
     fn is_real_in_root(&self, name: &str) -> bool {
         rustix::fs::statat(self.root.fd(), name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }

@@ -4,10 +4,12 @@
 //! and leaves no dead mount behind. The mount may lie over the workspace itself.
 
 mod fuse;
+mod holders;
 mod invalidate;
 mod mountinfo;
 mod session;
 mod supervisor;
 
+pub use holders::{Hold, Holder, Holders, with_ancestors};
 pub use session::{MountError, MountOptions, Mounted, mount, take_away_dead, usable};
 pub use supervisor::{Supervisor, supervise_main};

@@ -1,9 +1,10 @@
 //! `mount`, `watch`, `unmount`: the daemons of a workspace, begun and ended.
 
-use super::{ask::locate, failure::advise, output::Output};
-use crate::daemon::{Location, detach, location::LocationError, run};
+use super::{ask::locate, failure::advise, output::Output, report};
+use crate::daemon::{Location, detach, location::LocationError, report::UnmountReport, run};
 use clap::Args;
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     path::{Path, PathBuf},
 };
@@ -29,6 +30,19 @@ pub struct MountArgs {
 pub struct DirArgs {
     /// A folder of the workspace [default: here]
     dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trackfs unmount                     says who uses the mount, if anybody does
+  trackfs unmount --force             all the same: what is saved is committed, what is open fails afterwards")]
+pub struct UnmountArgs {
+    /// A folder of the workspace [default: here]
+    dir: Option<PathBuf>,
+    /// Also when files are open in it: what they hold by now is committed first
+    #[arg(long, short)]
+    force: bool,
 }
 
 /// What the mount's supervisor is started with.
@@ -93,14 +107,37 @@ pub fn watch(args: &DirArgs, out: &mut Output) -> anyhow::Result<()> {
     run::watch(&at, |_| announce(out, &line))
 }
 
-pub fn unmount(args: &DirArgs, out: &mut Output) -> anyhow::Result<()> {
+pub fn unmount(args: &UnmountArgs, out: &mut Output) -> anyhow::Result<()> {
     let at = locate_healed(args.dir.as_deref())?;
     let dir = at.dir.display();
-    if !run::unmount(&at)? {
-        return Ok(out.line(format!("{dir} is not mounted"))?);
+    let report = run::unmount(&at, args.force)?;
+    if out.is_json() || report.outcome == IN_USE {
+        out.value(&report, report::holders)?;
     }
-    out.line(format!("{dir} is unmounted, everything is committed"))?;
+    match report.outcome.as_str() {
+        IN_USE => return Err(in_use(&at, &report)),
+        _ if out.is_json() => return Ok(()),
+        "not-mounted" => return Ok(out.line(format!("{dir} is not mounted"))?),
+        "ended" => return Ok(out.line(format!("{dir} is no longer watched, everything is committed"))?),
+        _ => out.line(format!("{dir} is unmounted, everything is committed"))?,
+    }
     tell_shell(&at.dir, "Your shell still stands in the mount that was: `cd .` takes it out", out)
+}
+
+const IN_USE: &str = "in-use";
+
+fn in_use(at: &Location, report: &UnmountReport) -> anyhow::Error {
+    let pids: BTreeSet<u32> = report.holders.iter().map(|holder| holder.pid).collect();
+    let whom = match pids.len() {
+        0 => "by somebody who cannot be seen from here".to_owned(),
+        1 => "by one process".to_owned(),
+        many => format!("by {many} processes"),
+    };
+    advise(
+        format!("{} is in use {whom}, and stays mounted", at.dir.display()),
+        "close them and try again; or `trackfs unmount --force`: what is saved is committed first, and what they still \
+         have open fails with \"Transport endpoint is not connected\"",
+    )
 }
 
 fn announce(out: &mut Output, line: &str) {

@@ -3,7 +3,7 @@
 use super::output::{Output, count};
 use crate::daemon::{
     control::Response,
-    report::{CommitReport, FlushReport, RemoteReport, RemoteStatus, Status, SyncReport, SyncRow},
+    report::{CommitReport, FlushReport, RemoteReport, RemoteStatus, Status, SyncReport, SyncRow, UnmountReport},
 };
 use crate::{domain::path::WsPath, workspace::settle::Progress};
 use std::io;
@@ -24,7 +24,7 @@ pub fn outcome(response: &Response) -> Outcome<'_> {
         Response::Failed { message } => return Outcome::Refused(message.clone()),
         Response::Flush(report) => &report.remotes,
         Response::Sync(report) => &report.remotes,
-        Response::Status(_) | Response::Commit(_) | Response::Done => return Outcome::Done,
+        Response::Status(_) | Response::Commit(_) | Response::Unmount(_) => return Outcome::Done,
     };
     let failed: Vec<_> = remotes.iter().filter(|remote| remote.error.is_some()).collect();
     if failed.is_empty() { Outcome::Done } else { Outcome::Incomplete(failed) }
@@ -37,7 +37,24 @@ pub fn print(response: &Response, out: &mut Output) -> io::Result<()> {
         Response::Commit(report) => out.value(report, commit),
         Response::Flush(report) => out.value(report, flush),
         Response::Sync(report) => out.value(report, sync),
-        Response::Done | Response::Failed { .. } => Ok(()),
+        Response::Unmount(report) => out.value(report, holders),
+        Response::Failed { .. } => Ok(()),
+    }
+}
+
+/// Who uses a mount, as a table.
+pub fn holders(report: &UnmountReport, out: &mut Output) -> io::Result<()> {
+    let width = report.holders.iter().map(|holder| holder.command.chars().count()).max().unwrap_or(0).max(7);
+    if !report.holders.is_empty() {
+        out.line(format!("{:>9}  {:<width$}  {:<17}  PATH", "PID", "COMMAND", "HOLDS"))?;
+    }
+    for holder in &report.holders {
+        let path = if holder.path.as_os_str().is_empty() { ".".into() } else { holder.path.display().to_string() };
+        out.line(format!("{:>9}  {:<width$}  {:<17}  {path}", holder.pid, holder.command, holder.hold))?;
+    }
+    match report.unseen {
+        0 => Ok(()),
+        unseen => out.line(format!("processes of other users, which cannot be looked at: {unseen}")),
     }
 }
 

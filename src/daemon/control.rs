@@ -3,7 +3,7 @@
 use super::{
     Engine, Location,
     lock::Lock,
-    report::{CommitReport, FlushReport, Status, SyncReport},
+    report::{CommitReport, FlushReport, Status, SyncReport, UnmountReport},
 };
 use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
@@ -41,8 +41,12 @@ pub enum Request {
     Follow {
         since: u64,
     },
-    /// Settle, commit, unmount and end. Only a live daemon understands it.
-    Unmount,
+    /// Settle, commit, unmount and end. Only a live daemon understands it. By `force` also when the mount is in use;
+    /// without, whoever asks (`by`, a process) may stand in it, and so may those above it.
+    Unmount {
+        force: bool,
+        by: u32,
+    },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,7 +56,7 @@ pub enum Response {
     Commit(CommitReport),
     Flush(FlushReport),
     Sync(SyncReport),
-    Done,
+    Unmount(UnmountReport),
     Failed { message: String },
 }
 

@@ -156,7 +156,7 @@ impl Engine {
     /// Answers one request in a process that has no threads running: looks at the files first.
     pub(super) fn answer_alone(&self, request: &Request) -> anyhow::Result<Response> {
         match request {
-            Request::Follow { .. } | Request::Unmount => bail!("nothing runs on {}", self.at.dir.display()),
+            Request::Follow { .. } | Request::Unmount { .. } => bail!("nothing runs on {}", self.at.dir.display()),
             _ => {
                 self.catch_up()?;
                 self.settler.settle_now()?;
@@ -179,7 +179,7 @@ impl Engine {
                 }
                 Response::Done
             }
-            Request::Follow { .. } | Request::Unmount => bail!("only a running daemon can do that"),
+            Request::Follow { .. } | Request::Unmount { .. } => bail!("only a running daemon can do that"),
         })
     }
 
@@ -240,7 +240,7 @@ impl Engine {
         })
     }
 
-    fn settle_and_commit(&self, message: Option<&str>) -> anyhow::Result<(Vec<Event>, CommitReport)> {
+    pub(super) fn settle_and_commit(&self, message: Option<&str>) -> anyhow::Result<(Vec<Event>, CommitReport)> {
         let events = self.settler.settle_now()?;
         Ok((events, self.commit(message)?))
     }

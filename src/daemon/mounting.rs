@@ -1,15 +1,20 @@
-//! Puts the filesystem of a session into the kernel.
+//! Puts the filesystem of a session into the kernel, and takes it out again: politely when asked, in any case when told.
 
 use super::{
     Engine,
+    control::Response,
     host::EngineHost,
+    report::{HolderReport, UnmountReport},
     run::{Session, Stop},
 };
 use crate::{
     fs::{Fs, ROOT_NAMES},
-    mount::{self as fuse, MountOptions, Mounted},
+    mount::{self as fuse, Hold, Holders, MountOptions, Mounted},
 };
 use std::{path::Path, sync::Arc, thread};
+
+/// Of those who use a mount that goes away all the same.
+const LOGGED: usize = 20;
 
 /// Mounts, and ends the session when somebody unmounts by hand.
 pub fn mount(session: &Session, mountpoint: &Path) -> anyhow::Result<Arc<Mounted>> {
@@ -38,6 +43,66 @@ pub fn mount(session: &Session, mountpoint: &Path) -> anyhow::Result<Arc<Mounted
         let _ = stopper.send(Stop::Unmounted);
     })?;
     Ok(mounted)
+}
+
+/// Blocks until there is a reason to end, and the mount is gone. Who asks for it while the mount is in use is refused.
+pub fn until_unmounted(session: &Session, mounted: &Mounted) -> Stop {
+    loop {
+        match session.wait() {
+            Stop::Asked(asked) if !asked.force => match mounted.unmount_if_idle(&fuse::with_ancestors(asked.by)) {
+                Ok(()) => return Stop::Asked(asked),
+                Err(holders) => asked.answer(&Response::Unmount(in_use(&holders))),
+            },
+            stop => {
+                unmount_in_any_case(session, mounted);
+                return stop;
+            }
+        }
+    }
+}
+
+/// What was accepted is committed before anybody loses what they have open.
+fn unmount_in_any_case(session: &Session, mounted: &Mounted) {
+    // What is committed now is pushed by the next daemon.
+    session.engine.remotes.stop();
+    if mounted.is_alive() {
+        log(&in_use(&mounted.holders()));
+        if let Err(error) = session.engine.settle_and_commit(None) {
+            tracing::error!("not everything is committed before unmounting: {error:#}");
+        }
+    }
+    // No new writes after this; the session settles and commits what came meanwhile.
+    mounted.unmount();
+}
+
+fn in_use(holders: &Holders) -> UnmountReport {
+    let report = |holder: &fuse::Holder| HolderReport {
+        pid: holder.pid,
+        command: holder.command.clone(),
+        hold: name(holder.hold).to_owned(),
+        path: holder.path.clone(),
+    };
+    let found = holders.found.iter().map(report).collect();
+    UnmountReport { outcome: "in-use".into(), holders: found, unseen: holders.unseen }
+}
+
+fn name(hold: Hold) -> &'static str {
+    match hold {
+        Hold::OpenFile => "open file",
+        Hold::CurrentDirectory => "current directory",
+        Hold::RootDirectory => "root directory",
+        Hold::Program => "running program",
+        Hold::Mapped => "mapped file",
+    }
+}
+
+fn log(report: &UnmountReport) {
+    for HolderReport { pid, command, hold, path } in report.holders.iter().take(LOGGED) {
+        tracing::warn!("unmounting although {command} (process {pid}) has {} as {hold}", path.display());
+    }
+    if report.holders.len() > LOGGED {
+        tracing::warn!("and {} more", report.holders.len() - LOGGED);
+    }
 }
 
 /// Git in the mount must not take the generated folders for untracked files.

@@ -109,3 +109,25 @@ pub struct SyncRow {
     pub outcome: String,
     pub note: Option<String>,
 }
+
+/// How unmounting went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnmountReport {
+    /// `unmounted`, `ended` (a `watch`), `in-use`, or `not-mounted`.
+    pub outcome: String,
+    /// Of a mount in use, by process.
+    pub holders: Vec<HolderReport>,
+    /// Processes of other users, which could not be looked at.
+    pub unseen: usize,
+}
+
+/// One thing of the mount that a process has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HolderReport {
+    pub pid: u32,
+    pub command: String,
+    /// `open file`, `current directory`, `root directory`, `running program`, `mapped file`.
+    pub hold: String,
+    /// From the mount point.
+    pub path: PathBuf,
+}

@@ -5,6 +5,7 @@ use super::{
     commit::Committer,
     control::{Request, Response, ask, close, connect, send},
     lock::Lock,
+    report::UnmountReport,
     serve::{Feed, Server},
 };
 use crate::{
@@ -43,10 +44,27 @@ pub struct MountArgs {
 /// Why a daemon ends.
 pub enum Stop {
     Signal(i32),
-    /// `trackfs unmount`; it is answered on its own connection when everything is done.
-    Asked(UnixStream),
+    /// `trackfs unmount`.
+    Asked(Asked),
     /// Somebody unmounted it by hand.
     Unmounted,
+}
+
+/// A wish to unmount. It is answered on its own connection, when everything is done or when it is refused.
+pub struct Asked {
+    pub stream: UnixStream,
+    /// Also when somebody uses the mount.
+    pub force: bool,
+    /// The process that asks.
+    pub by: u32,
+}
+
+impl Asked {
+    pub(super) fn answer(mut self, response: &Response) {
+        if let Err(error) = send(&mut self.stream, response) {
+            tracing::debug!("whoever asked for the end is gone: {error}");
+        }
+    }
 }
 
 /// The engine with all its threads running.
@@ -199,7 +217,7 @@ pub fn watch(at: &Location, ready: impl FnOnce(&Engine)) -> anyhow::Result<()> {
     session.catch_up()?;
     ready(&session.engine);
     let stop = session.wait();
-    answer(stop, session.end())
+    answer(stop, "ended", session.end())
 }
 
 /// Mounts and stays. `ready` is called when the mount can be used. Returns when told to stop.
@@ -224,12 +242,11 @@ pub fn mount(at: &Location, args: &MountArgs, ready: impl FnOnce(&Engine)) -> an
     };
     session.catch_up()?;
     ready(&session.engine);
-    let stop = session.wait();
-    // First no new writes, then settle what there is.
-    if let Some(mounted) = mounted {
-        mounted.unmount();
-    }
-    answer(stop, session.end())
+    let (stop, ended) = match &mounted {
+        Some(mounted) => (super::mounting::until_unmounted(&session, mounted), "unmounted"),
+        None => (session.wait(), "ended"),
+    };
+    answer(stop, ended, session.end())
 }
 
 #[cfg(not(all(feature = "fuse", target_os = "linux")))]
@@ -241,26 +258,23 @@ pub fn mount(at: &Location, args: &MountArgs, ready: impl FnOnce(&Engine)) -> an
 }
 
 /// Tells whoever asked for the end how it went.
-fn answer(stop: Stop, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
-    if let Stop::Asked(mut stream) = stop {
-        let response = match &outcome {
-            Ok(()) => Response::Done,
+fn answer(stop: Stop, ended: &str, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
+    if let Stop::Asked(asked) = stop {
+        asked.answer(&match &outcome {
+            Ok(()) => Response::Unmount(UnmountReport { outcome: ended.into(), ..UnmountReport::default() }),
             Err(error) => Response::Failed { message: format!("{error:#}") },
-        };
-        if let Err(error) = send(&mut stream, &response) {
-            tracing::debug!("whoever asked for the end is gone: {error}");
-        }
+        });
     }
     outcome
 }
 
-/// Ends the daemon of a workspace: settled, committed, unmounted. Answers false when nothing was running.
-pub fn unmount(at: &Location) -> anyhow::Result<bool> {
+/// Ends the daemon of a workspace: settled, committed, unmounted; without `force` only if nobody uses the mount.
+pub fn unmount(at: &Location, force: bool) -> anyhow::Result<UnmountReport> {
     if connect(at).is_err() {
-        return Ok(false);
+        return Ok(UnmountReport { outcome: "not-mounted".into(), ..UnmountReport::default() });
     }
-    match ask(at, &Request::Unmount)? {
-        Response::Done => Ok(true),
+    match ask(at, &Request::Unmount { force, by: std::process::id() })? {
+        Response::Unmount(report) => Ok(report),
         other => Err(anyhow!("unexpected answer {other:?}")),
     }
 }

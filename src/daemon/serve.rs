@@ -3,6 +3,7 @@
 use super::{
     Engine,
     control::{Request, Response, listen, receive, send},
+    run::{Asked, Stop},
 };
 use crate::domain::event::Event;
 use parking_lot::Mutex;
@@ -58,7 +59,7 @@ pub struct Server {
     pub engine: Arc<Engine>,
     pub feed: Arc<Feed>,
     /// Asks the process to settle, commit, unmount and end.
-    pub stop: SyncSender<super::run::Stop>,
+    pub stop: SyncSender<Stop>,
 }
 
 impl Server {
@@ -84,7 +85,7 @@ impl Server {
     fn serve(&self, mut stream: UnixStream) {
         let outcome = match receive::<Request>(&stream) {
             Ok(Request::Follow { since }) => self.stream_events(&mut stream, since),
-            Ok(Request::Unmount) => return self.end(stream),
+            Ok(Request::Unmount { force, by }) => return self.end(Asked { stream, force, by }),
             Ok(request) => {
                 let response = self.engine.answer(&request);
                 send(&mut stream, &response.unwrap_or_else(|error| Response::Failed { message: format!("{error:#}") }))
@@ -98,8 +99,8 @@ impl Server {
     }
 
     /// The connection goes to whoever ends the process: it is answered when the mount is gone.
-    fn end(&self, stream: UnixStream) {
-        if self.stop.send(super::run::Stop::Asked(stream)).is_err() {
+    fn end(&self, asked: Asked) {
+        if self.stop.send(Stop::Asked(asked)).is_err() {
             tracing::debug!("the process is ending already");
         }
     }

@@ -60,6 +60,14 @@ impl OpenFile {
         })
     }
 
+    /// Of a handle that can write, what it writes to.
+    pub fn written_ino(&self) -> Option<Ino> {
+        match self {
+            Self::Real(file) if file.writer => Some(file.node.ino),
+            Self::Real(_) | Self::Generated(_) => None,
+        }
+    }
+
     pub fn as_real(&self) -> Result<&RealFile> {
         match self {
             Self::Real(file) => Ok(file),

@@ -34,6 +34,11 @@ impl<V: Clone> Table<V> {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
+    /// All values; a moment's answer.
+    pub fn values(&self) -> Vec<V> {
+        self.shards.iter().flat_map(|shard| shard.lock().values().cloned().collect::<Vec<_>>()).collect()
+    }
+
     /// Works on one shard as a whole: `work` must be short and take no other lock.
     pub fn with<T>(&self, key: u64, work: impl FnOnce(&mut HashMap<u64, V>) -> T) -> T {
         work(&mut self.shard(key).lock())

@@ -29,6 +29,12 @@ impl MountEntry {
     pub fn is_ours(&self) -> bool {
         self.kind.starts_with("fuse") && self.source == FS_NAME
     }
+
+    /// The device number that `stat` reports of everything in it.
+    pub fn device(&self) -> Option<u64> {
+        let (major, minor) = self.id.1.split_once(':')?;
+        Some(rustix::fs::makedev(major.parse().ok()?, minor.parse().ok()?))
+    }
 }
 
 /// The topmost mount at exactly this path, which must be absolute and without symlinks.
@@ -59,18 +65,26 @@ fn unescape(text: &str) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
 }
 
+/// Takes away the topmost mount at a path, if nobody uses it.
+pub(super) fn unmount_idle(path: &Path) -> io::Result<()> {
+    match unmount(path, UnmountFlags::NOFOLLOW) {
+        Err(Errno::PERM) => unmount_by_helper(path, &["-u", "-q", "--"]),
+        done => Ok(done?),
+    }
+}
+
 /// Detaches the topmost mount at a path: gone from the tree at once, and for good when the last file is closed.
 pub(super) fn unmount_lazily(path: &Path) -> io::Result<()> {
     match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-        Err(rustix::io::Errno::PERM) => unmount_by_helper(path),
+        Err(Errno::PERM) => unmount_by_helper(path, &["-u", "-q", "-z", "--"]),
         done => Ok(done?),
     }
 }
 
 /// Users may only unmount through the set-uid helper.
-fn unmount_by_helper(path: &Path) -> io::Result<()> {
+fn unmount_by_helper(path: &Path, arguments: &[&str]) -> io::Result<()> {
     let status = Command::new("fusermount3")
-        .args(["-u", "-q", "-z", "--"])
+        .args(arguments)
         .arg(path)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -79,7 +93,7 @@ fn unmount_by_helper(path: &Path) -> io::Result<()> {
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("fusermount3 ended with {status}"))) }
 }
 
-/// Whether the daemon behind a mount is gone.
+/// Whether the daemon behind a mount is gone. What `stat` says of its root the kernel may still remember.
 pub(super) fn is_dead(path: &Path) -> bool {
     statfs(path).is_err_and(|error| error == Errno::NOTCONN)
 }

@@ -2,12 +2,13 @@
 
 use super::{
     fuse::Adapter,
+    holders::{Holders, holders},
     invalidate::{Invalidator, Notifying},
-    mountinfo::{FS_NAME, MountEntry, is_dead, mounted_at, unmount_lazily},
+    mountinfo::{FS_NAME, MountEntry, is_dead, mounted_at, unmount_idle, unmount_lazily},
     supervisor::Supervisor,
 };
 use crate::{
-    fs::{Fs, Stale},
+    fs::{Fs, Ino, Stale},
     workspace::root::Root,
 };
 use fuser::{BackgroundSession, Config, INodeNo, MountOption, Notifier, Session, SessionACL};
@@ -20,13 +21,15 @@ use std::{
     fs, io,
     os::fd::AsRawFd,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
 /// How long unmounting waits for files that are still open.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// How long a mount may be busy before that is worth telling: a file manager's glance, say.
+const GLANCE: Duration = Duration::from_millis(500);
 /// Between two looks whether they are closed.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -126,11 +129,11 @@ fn has_helper() -> bool {
 pub fn mount(fs: Arc<Fs>, root: Arc<Root>, options: MountOptions) -> Result<Mounted, MountError> {
     let dir = prepare(&options.mountpoint, &root)?;
     let failed = |error| MountError::Fuse(dir.clone(), error);
+    // From here on a daemon that is killed leaves no dead mount.
+    let supervisor = options.supervise.then(|| Supervisor::start(&dir)).transpose().map_err(failed)?;
     let (invalidator, ended) = (Arc::<Invalidator>::default(), Arc::<Ended>::default());
     let adapter = Adapter::new(fs.clone(), ended.clone());
     let session = Session::new(adapter, &dir, &config(&options)).map_err(failed)?;
-    // From here on a daemon that is killed leaves no dead mount.
-    let supervisor = options.supervise.then(|| Supervisor::start(&dir)).transpose().map_err(failed)?;
     let connection = session.as_fd().try_clone_to_owned().map_err(failed)?;
     let session = session.spawn().map_err(failed)?;
     let notifier = session.notifier();
@@ -242,13 +245,40 @@ impl Mounted {
         self.ended.wait(None);
     }
 
-    /// Detaches the mount and waits a moment for open files to be closed: a shell that only stands in it is not waited
-    /// for. Unmounting twice is nothing.
+    /// Everybody who has something in it open, this process apart.
+    pub fn holders(&self) -> Holders {
+        self.entry.as_ref().map_or_else(Holders::default, |entry| holders(entry, &self.dir))
+    }
+
+    /// Takes the mount away, or answers who uses it: then it stays as it is. Of the processes in `forgiven` it does not
+    /// count that they stand in it.
+    pub fn unmount_if_idle(&self, forgiven: &[u32]) -> Result<(), Holders> {
+        let since = Instant::now();
+        while self.is_ours() {
+            let Err(error) = unmount_idle(&self.dir) else { break };
+            let holders = self.holders();
+            if holders.only_stand(forgiven) {
+                break;
+            }
+            if since.elapsed() > GLANCE {
+                tracing::debug!(%error, dir = %self.dir.display(), "the mount is busy");
+                return Err(holders);
+            }
+            thread::sleep(LOOK);
+        }
+        self.unmount();
+        Ok(())
+    }
+
+    /// Detaches the mount, whoever uses it, and waits a moment for open files to be closed. As long as this process
+    /// lives, what is still open works as before; afterwards it answers ENOTCONN. Unmounting twice is nothing.
     pub fn unmount(&self) {
         let Some(session) = self.session.lock().take() else { return };
-        let still_ours = connected(&self.connection) && self.entry.is_some() && mounted_at(&self.dir) == self.entry;
-        if still_ours && let Err(error) = unmount_lazily(&self.dir) {
-            tracing::warn!(%error, dir = %self.dir.display(), "unmounting failed");
+        if self.is_ours() {
+            write_back(session.notifier(), self.fs.open_for_writing());
+            if let Err(error) = unmount_lazily(&self.dir) {
+                tracing::warn!(%error, dir = %self.dir.display(), "unmounting failed");
+            }
         }
         let started = Instant::now();
         while self.fs.open_files() > 0 && !self.ended.is_set() && started.elapsed() < FAREWELL {
@@ -256,6 +286,24 @@ impl Mounted {
         }
         std::mem::forget(session);
         self.supervisor.lock().take();
+    }
+
+    /// Whether what is mounted at the path is still this.
+    fn is_ours(&self) -> bool {
+        connected(&self.connection) && self.entry.is_some() && mounted_at(&self.dir) == self.entry
+    }
+}
+
+/// Makes the kernel send what processes changed in mappings of these files and never synced. Told to forget its pages, it
+/// writes them first; not for longer than we have.
+fn write_back(notifier: Notifier, files: Vec<Ino>) {
+    let (done, all) = mpsc::channel();
+    let spawned = thread::Builder::new().name("write-back".to_owned()).spawn(move || {
+        files.into_iter().for_each(|ino| send(&notifier, &Stale::Content(ino)));
+        let _ = done.send(());
+    });
+    if spawned.is_err() || all.recv_timeout(FAREWELL).is_err() {
+        tracing::warn!("what is only in the memory of a process that mapped a file may not be in the file");
     }
 }
 

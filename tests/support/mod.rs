@@ -137,7 +137,7 @@ impl Drop for Workspace {
     fn drop(&mut self) {
         // From elsewhere: nobody can stand in a dead mount.
         let mut unmount = self.command(env!("CARGO_BIN_EXE_trackfs"));
-        let _ = unmount.current_dir("/").arg("unmount").arg(&self.dir).output();
+        let _ = unmount.current_dir("/").args(["unmount", "--force"]).arg(&self.dir).output();
         for mount in mounts_below(&self.home.path().canonicalize().unwrap()) {
             let _ = Command::new("umount").arg("-l").arg(&mount).status();
         }
