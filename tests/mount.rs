@@ -25,7 +25,7 @@ use trackfs::{
     workspace::root::Root,
 };
 
-/// Finds `nonsense` in a ticket wrong, and shows one file of events.
+/// Finds `nonsense` in a ticket wrong, has a defect that `kaboom` meets, and shows one file of events.
 struct TestHost {
     ops: Mutex<Vec<Op>>,
     catalog: Mutex<Arc<Catalog>>,
@@ -42,6 +42,7 @@ impl Host for TestHost {
     }
 
     fn check(&self, path: &WsPath, bytes: &[u8]) -> Option<Problem> {
+        assert!(!bytes.starts_with(b"kaboom"), "a defect");
         let is_bad = path.as_str().starts_with("tickets/") && bytes.windows(8).any(|window| window == b"nonsense");
         is_bad.then(|| Problem {
             path: path.clone(),
@@ -227,6 +228,32 @@ fn a_writer_hears_at_close_and_at_rename_that_its_ticket_is_bad() {
     let moved = sh("echo nonsense > scratch; echo fine > tickets/u.md; mv scratch tickets/u.md", &world.at);
     assert!(!moved.status.success(), "{moved:?}");
     assert_eq!(stdout(&sh("cat tickets/u.md scratch", &world.at)), "fine\nnonsense\n");
+}
+
+#[test]
+fn a_defect_costs_the_request_that_met_it_an_error_and_nobody_else_anything() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::new(2);
+    let errno = |answer: std::io::Result<()>| answer.unwrap_err().raw_os_error();
+    for round in 0..10 {
+        let mut file = fs::File::create(world.at.join("tickets/t.md")).unwrap();
+        std::io::Write::write_all(&mut file, b"kaboom").unwrap();
+        assert_eq!(errno(file.sync_all()), Some(libc::EIO), "round {round}");
+        drop(file);
+        fs::write(world.at.join("scratch"), "kaboom").unwrap();
+        assert_eq!(errno(fs::rename(world.at.join("scratch"), world.at.join("tickets/u.md"))), Some(libc::EIO));
+        // The rename held a pass when it failed: the gate must not have stayed shut or open.
+        let (path, text) = (WsPath::new("specs/s.md").unwrap(), format!("{round}"));
+        let was = fs::read(world.at.join("specs/s.md")).ok();
+        world.root.replace(&path, was.as_deref(), text.as_bytes()).unwrap();
+        eventually("the new text", || fs::read_to_string(world.at.join("specs/s.md")).is_ok_and(|now| now == text));
+    }
+    assert_eq!(
+        stdout(&sh("cat tickets/t.md scratch; echo fine > tickets/v.md; cat tickets/v.md", &world.at)),
+        "kaboomkaboomfine\n"
+    );
 }
 
 #[test]

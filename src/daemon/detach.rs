@@ -6,6 +6,7 @@ use std::{
     fs::OpenOptions,
     io::{BufRead, BufReader, Read, Seek, SeekFrom},
     os::unix::process::CommandExt,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -33,5 +34,14 @@ pub fn start(at: &Location, arguments: &[std::ffi::OsString]) -> anyhow::Result<
     let mut said = String::new();
     log.read_to_string(&mut said)?;
     let said = said.trim().trim_start_matches("trackfs: ");
-    if said.is_empty() { bail!("the daemon ended ({status}) without saying why") } else { bail!("{said}") }
+    match said {
+        "" if is_full(&at.state) => bail!("the disk under {} is full", at.state.display()),
+        "" => bail!("the daemon ended ({status}) without saying why"),
+        said => bail!("{said}"),
+    }
+}
+
+/// Whether nothing can be written to a folder any more, not even why.
+fn is_full(folder: &Path) -> bool {
+    rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail == 0)
 }

@@ -196,10 +196,10 @@ impl Remote {
         self.name == name && self.config == *config && self.limits == *limits
     }
 
-    /// Connects when that has not been done; what keeps it from being done is kept for `status`.
+    /// Connects when that has not been done; what keeps it from being done is kept for `status`. The caller has the turn:
+    /// no lock that `status` needs is held while a token is asked for.
     fn syncer(&self) -> Result<Arc<Syncer>, String> {
-        let mut syncer = self.syncer.lock();
-        if let Some(syncer) = &*syncer {
+        if let Some(syncer) = &*self.syncer.lock() {
             return Ok(syncer.clone());
         }
         let provider = remote::connect(&self.name, &self.config).map_err(|error| {
@@ -221,7 +221,7 @@ impl Remote {
             clock: tools.clock,
             merge_text: git::merge_text,
         }));
-        *syncer = Some(made.clone());
+        *self.syncer.lock() = Some(made.clone());
         Ok(made)
     }
 

@@ -12,6 +12,8 @@ use std::{sync::Arc, time::Duration};
 const DELAY: Duration = Duration::from_millis(50);
 /// After a disk that refused.
 const RETRY: Duration = Duration::from_secs(1);
+/// Longest time for which a flush waits for others: whoever calls fsync gets an answer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) struct Journal {
     store: Arc<Store>,
@@ -19,6 +21,8 @@ pub(super) struct Journal {
     written: Mutex<u64>,
     waiting: Mutex<Waiting>,
     wake: Condvar,
+    /// What keeps the newest operations from being written.
+    trouble: Mutex<Option<String>>,
 }
 
 #[derive(Default)]
@@ -31,7 +35,13 @@ struct Waiting {
 
 impl Journal {
     pub fn new(store: Arc<Store>) -> Self {
-        Self { store, written: Mutex::new(0), waiting: Mutex::default(), wake: Condvar::new() }
+        Self {
+            store,
+            written: Mutex::new(0),
+            waiting: Mutex::default(),
+            wake: Condvar::new(),
+            trouble: Mutex::default(),
+        }
     }
 
     pub fn record(&self, op: Op) {
@@ -46,10 +56,21 @@ impl Journal {
         }
     }
 
-    /// Returns when everything recorded before the call is on disk.
+    /// Returns when everything recorded before the call is on disk, or why it is not: after a bounded time.
     pub fn flush(&self) -> Result<(), StoreError> {
+        let outcome = self.write();
+        *self.trouble.lock() = outcome.as_ref().err().map(ToString::to_string);
+        outcome
+    }
+
+    /// Why the last flush failed, if it did.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().clone()
+    }
+
+    fn write(&self) -> Result<(), StoreError> {
         let wanted = self.waiting.lock().count;
-        let mut written = self.written.lock();
+        let mut written = self.written.try_lock_for(PATIENCE).ok_or(StoreError::Slow)?;
         if *written >= wanted {
             return Ok(());
         }

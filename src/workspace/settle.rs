@@ -174,6 +174,11 @@ impl Settler {
         self.progress.get()
     }
 
+    /// What keeps the newest operations from reaching the disk, if anything does.
+    pub fn trouble(&self) -> Option<String> {
+        self.journal.trouble().map(|reason| format!("the newest operations are not in the journal: {reason}"))
+    }
+
     /// What a file's change from `old` to `new` means (`None`: not there), by the schema in force.
     pub fn meaning_of(&self, path: &WsPath, old: Option<&[u8]>, new: Option<&[u8]>) -> Vec<Change> {
         if meaning::is_scratch(path) {

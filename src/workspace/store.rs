@@ -36,6 +36,8 @@ const LOGGED_EVENTS: usize = 10_000;
 pub struct Store {
     /// Taken before the journal's writer, so that lines stand in the order of their numbers.
     log: Mutex<EventLog>,
+    /// Read without the lock, which is held while the disk is waited for.
+    log_reader: Arc<File>,
     journal: Database,
     index: Database,
     /// Put when the index is closed: fields are dropped in this order.
@@ -56,6 +58,11 @@ pub enum StoreError {
     TooNew,
     #[error(transparent)]
     Io(#[from] io::Error),
+    #[error("the disk under the workspace's state is too slow: others have waited for it for long")]
+    Slow,
+    /// A defect of trackfs, which the log has told of.
+    #[error("trackfs failed inside; its log says where")]
+    Panicked,
     /// Whoever handed over content for the index could not read it.
     #[error("the last commit cannot be read: {0}")]
     Source(String),
@@ -75,13 +82,14 @@ impl Store {
             Some(_) => Some(history::newest(&journal, LOGGED_EVENTS)?),
             None => None,
         };
-        let log = Mutex::new(EventLog::open(dir, newest.as_deref())?);
-        Ok(Self { log, journal, index, _seal: seal, _owner: owner })
+        let log = EventLog::open(dir, newest.as_deref())?;
+        let log_reader = Arc::new(log.reader()?);
+        Ok(Self { log: Mutex::new(log), log_reader, journal, index, _seal: seal, _owner: owner })
     }
 
     /// `events.jsonl`: the newest events, and every new one as it comes.
     pub fn events_file(&self) -> Arc<File> {
-        self.log.lock().reader()
+        self.log_reader.clone()
     }
 
     /// A durable note of some other layer's; `None` when it was never set.

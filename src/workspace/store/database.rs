@@ -12,6 +12,10 @@ use std::{
     time::Duration,
 };
 
+/// Longest time for which a transaction waits for the one before it.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest time for which SQLite waits for another process.
+const BUSY: Duration = Duration::from_secs(10);
 /// Readers that are kept open for the next call.
 const IDLE_READERS: usize = 4;
 
@@ -59,7 +63,7 @@ impl Database {
 
     /// Runs `work` in one transaction that is committed when it answers `Ok`.
     pub fn write<T>(&self, work: impl FnOnce(&Transaction) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut writer = self.writer.lock();
+        let mut writer = self.writer.try_lock_for(PATIENCE).ok_or(StoreError::Slow)?;
         let write = || {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let answer = work(&transaction)?;
@@ -103,7 +107,7 @@ impl Database {
 }
 
 fn configure(connection: &Connection) -> Result<(), StoreError> {
-    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

@@ -6,16 +6,19 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 pub(super) struct EventLog {
     file: PathBuf,
     append: File,
-    read: Arc<File>,
 }
 
 impl EventLog {
+    /// The file as it stands now, and grows.
+    pub fn reader(&self) -> io::Result<File> {
+        File::open(&self.file)
+    }
+
     /// Opens the file in `dir`. With `newest`, its content is these events; without, it stays as another process keeps it.
     pub fn open(dir: &Path, newest: Option<&[Event]>) -> io::Result<Self> {
         let file = dir.join("events.jsonl");
@@ -25,8 +28,7 @@ impl EventLog {
             std::fs::rename(&fresh, &file)?;
         }
         let append = OpenOptions::new().create(true).append(true).open(&file)?;
-        let read = Arc::new(File::open(&file)?);
-        Ok(Self { file, append, read })
+        Ok(Self { file, append })
     }
 
     pub fn append(&mut self, events: &[Event]) {
@@ -35,10 +37,6 @@ impl EventLog {
         if let Err(error) = written {
             tracing::warn!(file = %self.file.display(), %error, "cannot append to the event log; the journal has the events");
         }
-    }
-
-    pub fn reader(&self) -> Arc<File> {
-        self.read.clone()
     }
 }
 
