@@ -129,7 +129,9 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
 
 fn start_logging() {
     let filter = EnvFilter::try_from_env("TRACKFS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    // Colours would be escaped, as everything is that drives a terminal.
+    log.with_ansi(false).with_writer(|| output::LogWriter).init();
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! How a failure is said: what failed, why, and what to do next, one line each.
 
-use super::output::printable;
+use crate::domain::text::printable;
 use std::io::{self, Write};
 
 /// What failed and what to do about it; the causes below it in the chain say why.

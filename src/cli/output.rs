@@ -1,8 +1,11 @@
 //! Standard output: lines for people, or JSON for programs.
 //!
-//! Titles and messages can come from a remote, so no control character reaches the terminal as such.
+//! Names, titles and messages can come from anybody, so nothing that drives a terminal reaches it as such.
 
-use crate::domain::Timestamp;
+use crate::domain::{
+    Timestamp,
+    text::{printable, printable_json},
+};
 use serde::Serialize;
 use std::{
     fmt::Display,
@@ -33,7 +36,7 @@ impl<'a> Output<'a> {
     /// One line of JSON.
     pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         let line = serde_json::to_string(value).map_err(io::Error::other)?;
-        writeln!(self.to, "{line}")
+        writeln!(self.to, "{}", printable_json(&line))
     }
 
     /// A value in whichever form is wanted.
@@ -50,19 +53,6 @@ impl<'a> Output<'a> {
     }
 }
 
-/// The text with control characters escaped.
-pub fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() && character != '\t' {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
 /// A moment in the reader's own time zone.
 pub fn local_time(at: Timestamp) -> String {
     at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
@@ -71,6 +61,22 @@ pub fn local_time(at: Timestamp) -> String {
 /// `1 ticket`, `2 tickets`.
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Standard error for the log: one line an event, whatever is told in it.
+pub struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        writeln!(io::stderr().lock(), "{}", printable(line))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::{
         op::{Actor, Op},
         path::WsPath,
         problem::Problem,
+        text::printable,
     },
     fs::{Catalog, CatalogTicket, Host, StatusContent, StatusFile},
     workspace::config::Validation,
@@ -108,15 +109,13 @@ fn problems_page(problems: &[Problem]) -> String {
     let mut current = None;
     for problem in problems {
         if current != Some(&problem.path) {
-            let _ = write!(page, "\n## {}\n\n", problem.path);
+            let _ = write!(page, "\n## {}\n\n", printable(problem.path.as_str()));
             current = Some(&problem.path);
         }
         let help = problem.help.as_ref().map(|help| format!(" — {help}")).unwrap_or_default();
-        let _ = writeln!(
-            page,
-            "- line {}, column {}: {}{help} `{}`",
-            problem.line, problem.column, problem.message, problem.code
-        );
+        let Problem { line, column, message, code, .. } = problem;
+        let told = format!("- line {line}, column {column}: {message}{help} `{code}`");
+        let _ = writeln!(page, "{}", printable(&told));
     }
     page
 }

@@ -1,6 +1,6 @@
 //! What is wrong with a document, said so that its author can mend it.
 
-use super::path::WsPath;
+use super::{path::WsPath, text::printable};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -36,10 +36,9 @@ pub enum Severity {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.path, self.line, self.column, self.message)?;
-        match &self.help {
-            Some(help) => write!(f, " ({help})"),
-            None => Ok(()),
-        }
+        let Self { path, line, column, message, .. } = self;
+        let help = self.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+        // Names and values may hold anything, and this is read on terminals.
+        f.write_str(&printable(&format!("{path}:{line}:{column}: {message}{help}")))
     }
 }

@@ -1,7 +1,7 @@
 //! `events.jsonl`: the newest events as lines of JSON, for `tail -f`. Derived from the journal; a failure to write it
 //! never fails an event.
 
-use crate::domain::event::Event;
+use crate::domain::{event::Event, text::printable_json};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
@@ -41,10 +41,11 @@ impl EventLog {
 }
 
 fn lines(events: &[Event]) -> io::Result<Vec<u8>> {
-    let mut lines = Vec::new();
+    let mut lines = String::new();
     for event in events {
-        serde_json::to_writer(&mut lines, event)?;
-        lines.push(b'\n');
+        // People look at the file on terminals.
+        lines.push_str(&printable_json(&serde_json::to_string(event)?));
+        lines.push('\n');
     }
-    Ok(lines)
+    Ok(lines.into_bytes())
 }
