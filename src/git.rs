@@ -152,6 +152,11 @@ impl Repo {
         &self.git_dir
     }
 
+    /// Whether a repository may have a file, or a symlink, of this path.
+    pub fn may_hold(path: &WsPath, symlink: bool) -> bool {
+        commit::is_legal(path, symlink)
+    }
+
     /// Hides these paths (in `.gitignore`'s notation) from `git status` in this clone, by `info/exclude`.
     pub fn exclude(&self, patterns: &[&str]) -> Result<(), GitError> {
         Ok(init::exclude(&self.common_dir, patterns)?)

@@ -9,13 +9,15 @@ use crate::{
         path::WsPath,
         snapshot::ContentHash,
     },
-    git::{FileContent, FileMode, PathChange},
+    git::{FileContent, FileMode, PathChange, Repo},
     workspace::config::CommitConfig,
 };
+use anyhow::anyhow;
 use parking_lot::{Condvar, Mutex};
 use std::{
     collections::HashSet,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
 
@@ -33,7 +35,11 @@ pub fn commit(engine: &Engine, message: Option<&str>) -> anyhow::Result<CommitRe
     let settled = engine.store.uncommitted()?;
     let mut changes = Vec::with_capacity(settled.len());
     for path in &settled {
-        changes.extend(as_settled(engine, path)?);
+        match as_settled(engine, path) {
+            Ok(change) => changes.extend(change),
+            // One file that cannot be read keeps no other from being committed.
+            Err(error) => tracing::warn!("{path} cannot be read and is not committed yet: {error:#}"),
+        }
     }
     if changes.is_empty() {
         return Ok(CommitReport::default());
@@ -72,14 +78,19 @@ fn with_message(given: Option<&str>, ours: String) -> String {
 fn as_settled(engine: &Engine, path: &WsPath) -> anyhow::Result<Option<PathChange>> {
     let snapshot = engine.store.snapshot(path)?;
     let stat = match engine.root.stat(path) {
-        Ok(stat) => stat,
-        Err(error) if is_absent(&error) => {
-            return Ok(snapshot.is_none().then(|| PathChange { path: path.clone(), content: None }));
-        }
+        Ok(stat) => Some(stat).filter(|stat| stat.is_file() || stat.is_symlink()),
+        Err(error) if is_absent(&error) => None,
         Err(error) => return Err(error.into()),
     };
-    let Some(snapshot) = snapshot else { return Ok(None) };
-    let symlink = stat.mode & libc::S_IFMT == libc::S_IFLNK;
+    let (snapshot, stat) = match (snapshot, stat) {
+        (Some(snapshot), Some(stat)) => (snapshot, stat),
+        (None, None) => return Ok(Some(PathChange { path: path.clone(), content: None })),
+        _ => return Ok(None),
+    };
+    let symlink = stat.is_symlink();
+    if !Repo::may_hold(path, symlink) {
+        return Ok(None);
+    }
     let bytes = match if symlink { engine.root.read_link(path) } else { engine.root.read(path) } {
         Ok(bytes) => bytes,
         Err(error) if is_absent(&error) => return Ok(None),
@@ -96,9 +107,12 @@ fn as_settled(engine: &Engine, path: &WsPath) -> anyhow::Result<Option<PathChang
     Ok(Some(PathChange { path: path.clone(), content: Some(FileContent { bytes, mode, stat }) }))
 }
 
-/// Not there any more, or now a folder or something else that is not versioned.
+/// Not there any more, or now a folder or something else that is not versioned, or too much.
 fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput)
+    use io::ErrorKind::{FileTooLarge, InvalidInput, NotADirectory, NotFound};
+    // ELOOP: a folder above it is a symlink now.
+    matches!(error.kind(), NotFound | NotADirectory | InvalidInput | FileTooLarge)
+        || error.raw_os_error() == Some(libc::ELOOP)
 }
 
 /// What happened to these paths since the last commit.
@@ -155,7 +169,9 @@ impl Committer {
     /// Calls `commit` when a burst is over, until [`Committer::stop`]; sleeps without polling.
     pub fn run(&self, commit: impl Fn() -> anyhow::Result<()>) {
         while self.wait_for_quiet() {
-            if let Err(error) = commit() {
+            // A defect that one burst meets must not end the thread that commits all others.
+            let outcome = catch_unwind(AssertUnwindSafe(&commit)).unwrap_or_else(|_| Err(anyhow!("trackfs failed")));
+            if let Err(error) = outcome {
                 tracing::warn!("the commit is tried again in {} s: {error:#}", RETRY.as_secs());
                 let mut burst = self.burst.lock();
                 if !burst.stopped {

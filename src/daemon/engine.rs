@@ -86,7 +86,7 @@ impl Engine {
         let repo = Arc::new(Repo::open(&at.git_dir)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let settler = Settler::new(root.clone(), store.clone(), clock.clone(), config.settle.clone());
-        let settler = Arc::new(settler.merging(git::merge_text));
+        let settler = Arc::new(settler.merging(git::merge_text).holding(Repo::may_hold));
         let remotes = Remotes::open(&config, &root, &store, &settler, &repo, &clock);
         let engine = Self {
             at: at.clone(),

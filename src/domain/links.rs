@@ -3,7 +3,15 @@
 //! One pass over the text, in time linear in its length, whatever it holds. A `#tag` begins with a letter (`#12` is no
 //! tag) and a `+name` has one (`+1` is no link); both follow white space, a parenthesis, or the start of a line.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
+
+/// References of one text that count, the first ones: more is no writing.
+const MOST: usize = 10_000;
+/// Longer names, in bytes, are no names.
+const LONGEST: usize = 1024;
 
 /// What a text refers to; each once, in the order of first appearance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +27,9 @@ pub fn references(text: &str) -> References {
     let mut found = Collector::default();
     let mut fence = None;
     for line in text.split(['\n', '\r']) {
+        if found.seen.len() >= MOST {
+            break;
+        }
         match (fence, fence_of(line)) {
             (None, Some(opening)) => fence = Some(opening),
             (Some(opening), Some(closing)) if closes(opening, closing, line) => fence = None,
@@ -37,15 +48,19 @@ struct Collector {
 
 impl Collector {
     fn tag(&mut self, name: &str) {
-        if self.seen.insert((true, name.to_owned())) {
+        if self.is_new(true, name) {
             self.references.tags.push(name.to_owned());
         }
     }
 
     fn link(&mut self, name: &str) {
-        if self.seen.insert((false, name.to_owned())) {
+        if self.is_new(false, name) {
             self.references.links.push(name.to_owned());
         }
+    }
+
+    fn is_new(&mut self, is_tag: bool, name: &str) -> bool {
+        self.seen.len() < MOST && name.len() <= LONGEST && self.seen.insert((is_tag, name.to_owned()))
     }
 }
 
@@ -63,23 +78,24 @@ fn closes(opening: (char, usize), closing: (char, usize), line: &str) -> bool {
 }
 
 fn scan_line(line: &str, found: &mut Collector) {
-    let code = code_spans(line);
+    let mut code = code_spans(line).into_iter().peekable();
     let mut at = 0;
-    let mut after_space = true;
-    while let Some(c) = line[at..].chars().next() {
-        if let Some(end) = (c == '`').then(|| code.get(&at)).flatten() {
-            (at, after_space) = (*end, false);
+    while let Some(offset) = line[at..].find(['`', '[', '#', '+']) {
+        let here = at + offset;
+        while code.next_if(|span| span.start < here).is_some() {}
+        if let Some(span) = code.next_if(|span| span.start == here) {
+            at = span.end;
             continue;
         }
-        let rest = &line[at + c.len_utf8()..];
-        let taken = match c {
-            '[' => wiki_link(rest, found),
-            '#' if after_space => tag(rest, found),
-            '+' if after_space => plus_link(rest, found),
+        let after_space = line[..here].chars().next_back().is_none_or(|c| c.is_whitespace() || c == '(');
+        let rest = &line[here + 1..];
+        let taken = match line.as_bytes()[here] {
+            b'[' => wiki_link(rest, found),
+            b'#' if after_space => tag(rest, found),
+            b'+' if after_space => plus_link(rest, found),
             _ => 0,
         };
-        after_space = c.is_whitespace() || c == '(';
-        at += c.len_utf8() + taken;
+        at = here + 1 + taken;
     }
 }
 
@@ -116,8 +132,8 @@ fn leading(text: &str, test: impl Fn(char) -> bool) -> &str {
     &text[..text.find(|c| !test(c)).unwrap_or(text.len())]
 }
 
-/// Inline code of a line, start to end. A run of backticks closes at the next run of the same length.
-fn code_spans(line: &str) -> HashMap<usize, usize> {
+/// Inline code of a line, from the left. A run of backticks closes at the next run of the same length.
+fn code_spans(line: &str) -> Vec<Range<usize>> {
     let mut runs = Vec::new();
     let mut at = 0;
     while let Some(offset) = line[at..].find('`') {
@@ -126,12 +142,13 @@ fn code_spans(line: &str) -> HashMap<usize, usize> {
         runs.push((start, length));
         at = start + length;
     }
-    let (mut spans, mut next_of_length) = (HashMap::new(), HashMap::new());
+    let (mut spans, mut next_of_length) = (Vec::new(), HashMap::new());
     for (start, length) in runs.into_iter().rev() {
         if let Some(closing) = next_of_length.insert(length, start) {
-            spans.insert(start, closing + length);
+            spans.push(start..closing + length);
         }
     }
+    spans.reverse();
     spans
 }
 
@@ -169,6 +186,13 @@ mod tests {
         check("`#a` ``#b ` [[c]]`` #d ` #e", &["d", "e"], &[]);
         check("```\n#never closed", &[], &[]);
         check("```inline``` #a", &["a"], &[]);
+    }
+
+    #[test]
+    fn what_one_text_refers_to_has_a_bound() {
+        let many: String = (0..2 * MOST).map(|n| format!("#t{n} ")).collect();
+        assert_eq!(references(&many).tags.len(), MOST);
+        assert_eq!(references(&format!("[[{}]] [[b]]", "a".repeat(LONGEST + 1))).links, ["b"]);
     }
 
     #[test]

@@ -16,6 +16,9 @@ use super::{
 };
 use serde::{Deserialize, Serialize};
 
+/// Bytes of a line that are looked at for a title.
+const LINE: usize = 4096;
+
 /// SHA-256 of some bytes, in hex.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -166,7 +169,9 @@ fn title(path: &WsPath, document: &Document) -> String {
 
 /// The first line of a text that says something, without the marks of a heading; at most 200 characters.
 pub(super) fn first_line(body: &[u8]) -> Option<String> {
-    let lines = body.split(|byte| matches!(byte, b'\n' | b'\r')).map(String::from_utf8_lossy);
+    // The beginning of a line is enough: it may be the whole of a large file.
+    let begun = |line: &[u8]| String::from_utf8_lossy(&line[..line.len().min(LINE)]).into_owned();
+    let lines = body.split(|byte| matches!(byte, b'\n' | b'\r')).map(begun);
     let said = lines.map(|line| one_line(line.trim_start_matches(['#', '\u{feff}', ' '])));
     said.map(|line| shortened(&line, 200)).find(|line| !line.is_empty())
 }

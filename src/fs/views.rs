@@ -4,7 +4,7 @@
 //! inode follows from what it is: a link whose target changes is another inode, and nothing stale can be read from it.
 
 use super::{Catalog, CatalogTicket, StatusFile, types::Ino};
-use crate::domain::path::WsPath;
+use crate::domain::{path::WsPath, text::is_unprintable};
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
@@ -66,11 +66,29 @@ pub(super) struct Folder {
     /// The field and the value that its tickets have in common.
     pub group: Option<(&'static str, String)>,
     index: HashMap<String, usize>,
+    /// By name that was taken: the number to try next.
+    next: HashMap<String, usize>,
 }
 
 impl Folder {
     pub fn get(&self, name: &str) -> Option<&Arc<Virtual>> {
         self.index.get(name).map(|at| &self.entries[*at].1)
+    }
+
+    /// The first of `stem`, `stem~2`, … with this ending that no entry has. A stem that would make the name too long is cut.
+    fn free_name(&mut self, stem: &str, extension: &str) -> String {
+        let numbered = |number: usize| {
+            let number = if number == 1 { String::new() } else { format!("~{number}") };
+            let room = MAX_NAME.saturating_sub(number.len() + extension.len());
+            format!("{}{number}{extension}", &stem[..stem.floor_char_boundary(room)])
+        };
+        let first = numbered(1);
+        let from = self.next.get(&first).copied().unwrap_or(1);
+        let number = (from..).find(|number| self.get(&numbered(*number)).is_none()).expect("the numbers do not end");
+        if number > 1 {
+            self.next.insert(first, number + 1);
+        }
+        numbered(number)
     }
 
     fn push(&mut self, name: String, node: Virtual) {
@@ -110,13 +128,15 @@ impl Tree {
 
     fn add_group(&mut self, field: &'static str, group: &str, tickets: &[&CatalogTicket]) {
         let view = format!("views/{field}");
-        let name = group_name(group, &self.folders[&view]);
+        let folder = self.folders.get_mut(&view).expect("every view is a folder");
+        let name = folder.free_name(&legal_name(group), "");
         let path = self.add_folder(&view, &name);
         let up = "../".repeat(path.split('/').count());
         let folder = self.folders.get_mut(&path).expect("it was just added");
         folder.group = Some((field, group.to_owned()));
         for ticket in tickets {
-            let name = ticket_name(ticket, folder);
+            let (stem, extension) = stem_and_extension(&ticket.path);
+            let name = folder.free_name(stem, &extension);
             let target = format!("{up}{}", ticket.path.as_str());
             let link = Virtual::Link { path: format!("{path}/{name}"), target, ticket: ticket.path.clone() };
             folder.push(name, link);
@@ -124,31 +144,21 @@ impl Tree {
     }
 }
 
-/// The ticket's file name; of several tickets with equal names the later ones are `name~2.md` and so on.
-fn ticket_name(ticket: &CatalogTicket, folder: &Folder) -> String {
-    let path = &ticket.path;
+/// What numbers go between in a ticket's file name.
+fn stem_and_extension(path: &WsPath) -> (&str, String) {
     match path.extension().filter(|extension| extension.len() <= MAX_EXTENSION) {
-        Some(extension) => free_name(path.stem(), &format!(".{extension}"), folder),
-        None => free_name(path.file_name(), "", folder),
+        Some(extension) => (path.stem(), format!(".{extension}")),
+        None => (path.file_name(), String::new()),
     }
 }
 
-/// A group's name as a file name; groups whose names come out alike are numbered as tickets are.
-fn group_name(group: &str, view: &Folder) -> String {
+/// A group's name as a file name: a legal one, that a terminal may show.
+fn legal_name(group: &str) -> String {
+    let legal = |c: char| if c == '/' || is_unprintable(c) { '-' } else { c };
     match group {
-        "" | "." | ".." => free_name(&format!("({group})"), "", view),
-        _ => free_name(&group.replace(['/', '\0'], "-"), "", view),
+        "" | "." | ".." => format!("({group})"),
+        _ => group.chars().map(legal).collect(),
     }
-}
-
-/// The first of `stem`, `stem~2`, … that no entry of the folder has. A stem that would make the name too long is cut.
-fn free_name(stem: &str, extension: &str, folder: &Folder) -> String {
-    let fitting = |number: String| {
-        let room = MAX_NAME.saturating_sub(number.len() + extension.len());
-        format!("{}{number}{extension}", &stem[..stem.floor_char_boundary(room)])
-    };
-    let numbers = std::iter::once(String::new()).chain((2..).map(|n| format!("~{n}")));
-    numbers.map(fitting).find(|name| folder.get(name).is_none()).expect("the numbers do not end")
 }
 
 /// The schema's statuses in order, then those that tickets have besides.
@@ -230,6 +240,22 @@ mod tests {
         let tree = Tree::new(&catalog(&[(&paths[0], "todo"), (&paths[1], "todo"), ("z.md", &status)]));
         assert_eq!(names(&tree, "views/status/todo"), [format!("{long}.md"), format!("{}~2.md", "é".repeat(125))]);
         assert_eq!(names(&tree, "views/status")[2], "s".repeat(255));
+    }
+
+    #[test]
+    fn a_status_may_be_any_text_and_its_folder_has_a_legal_name() {
+        let long = "ä".repeat(1000);
+        let tree = Tree::new(&catalog(&[("a.md", &long), ("b.md", "a\u{1b}[2J\n/\u{202e}b"), ("c.md", "..")]));
+        assert_eq!(names(&tree, "views/status")[2..], ["ä".repeat(127), "a-[2J---b".to_owned(), "(..)".to_owned()]);
+    }
+
+    #[test]
+    fn many_tickets_of_one_name_take_time_in_proportion() {
+        let paths: Vec<String> = (0..50_000).map(|n| format!("tickets/{n}/README.md")).collect();
+        let tickets: Vec<_> = paths.iter().map(|path| (path.as_str(), "todo")).collect();
+        let tree = Tree::new(&catalog(&tickets));
+        let shown = names(&tree, "views/status/todo");
+        assert_eq!((shown.len(), shown[49_999].as_str()), (50_000, "README~50000.md"));
     }
 
     #[test]

@@ -71,14 +71,19 @@ pub(super) fn tip(repo: &Repository) -> Result<Option<ObjectId>, GitError> {
 }
 
 fn legal(change: &PathChange) -> Result<(), GitError> {
-    let options = component::Options { protect_windows: false, protect_hfs: true, protect_ntfs: true };
     let symlink = change.content.as_ref().is_some_and(|content| content.mode == FileMode::Symlink);
-    let names: Vec<_> = change.path.names().collect();
-    let refused = names.iter().enumerate().any(|(depth, name)| {
+    if is_legal(&change.path, symlink) { Ok(()) } else { Err(GitError::IllegalPath(change.path.clone())) }
+}
+
+/// Whether git allows a file, or a symlink, of this path in a tree.
+pub(super) fn is_legal(path: &WsPath, symlink: bool) -> bool {
+    let options = component::Options { protect_windows: false, protect_hfs: true, protect_ntfs: true };
+    let names: Vec<_> = path.names().collect();
+    let legal = |(depth, name): (usize, &&str)| {
         let mode = (symlink && depth + 1 == names.len()).then_some(component::Mode::Symlink);
-        gix::validate::path::component((*name).into(), mode, options).is_err()
-    });
-    if refused || names.is_empty() { Err(GitError::IllegalPath(change.path.clone())) } else { Ok(()) }
+        gix::validate::path::component((*name).into(), mode, options).is_ok()
+    };
+    !names.is_empty() && names.iter().enumerate().all(legal)
 }
 
 fn refuse_in_progress(repo: &Repository) -> Result<(), GitError> {

@@ -7,6 +7,9 @@ use std::{collections::BTreeMap, time::Duration};
 /// The commented default, written by `init`.
 pub const DEFAULT_CONFIG: &str = include_str!("config/default.yaml");
 
+/// A configuration beyond this is not read.
+const MAX_BYTES: usize = 1 << 20;
+
 /// The whole file. Every key has a default; unknown keys are an error that names the nearest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -168,6 +171,9 @@ impl Default for CommitConfig {
 impl Config {
     /// Reads the file's text; an error names line, column and the nearest known key.
     pub fn parse(yaml: &str) -> Result<Self, String> {
+        if yaml.len() > MAX_BYTES {
+            return Err(format!("the file is larger than {MAX_BYTES} bytes"));
+        }
         let options = serde_saphyr::options! {
             duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
             with_snippet: false,

@@ -11,6 +11,10 @@ use std::collections::HashMap;
 /// The name of the file that says so.
 pub(super) const GITIGNORE: &str = ".gitignore";
 
+/// What stands in such a file beyond these bounds ignores nothing: it is read again for each pass.
+pub(super) const MAX_BYTES: usize = 256 << 10;
+pub(super) const MAX_LINES: usize = 10_000;
+
 /// Answers for one pass; the files are read once each.
 pub(super) struct Ignored<'r> {
     root: &'r Root,
@@ -56,8 +60,9 @@ impl<'r> Ignored<'r> {
 
 fn rules(root: &Root, folder: &WsPath) -> Gitignore {
     let text = folder.join(GITIGNORE).ok().and_then(|file| root.read(&file).ok()).unwrap_or_default();
+    let text = &text[..text.len().min(MAX_BYTES)];
     let mut builder = GitignoreBuilder::new(folder.as_str());
-    for line in String::from_utf8_lossy(&text).lines() {
+    for line in String::from_utf8_lossy(text).lines().take(MAX_LINES) {
         // A line that is no pattern ignores nothing, as in git.
         let _ = builder.add_line(None, line);
     }

@@ -22,6 +22,9 @@ use rustix::{
 };
 use std::{fs::File, io, io::Read, path::Path, sync::Arc};
 
+/// Longer files are never read whole.
+pub const MAX_BYTES: u64 = 64 << 20;
+
 type Listener = Arc<dyn Fn(&WsPath) + Send + Sync>;
 
 /// An open workspace directory.
@@ -121,9 +124,10 @@ impl Root {
         self.folder.as_fd()
     }
 
-    /// The bytes of a regular file. `NotFound` when there is none, `InvalidInput` when it is no regular file.
+    /// The bytes of a regular file. `NotFound` when there is none, `InvalidInput` when it is no regular file,
+    /// `FileTooLarge` beyond [`MAX_BYTES`].
     pub fn read(&self, path: &WsPath) -> io::Result<Vec<u8>> {
-        read_all(&self.open_file(path)?)
+        read_all(&self.open_file(path)?, MAX_BYTES)
     }
 
     /// `lstat`.
@@ -206,10 +210,11 @@ impl Root {
     }
 }
 
-fn read_all(mut file: &File) -> io::Result<Vec<u8>> {
+/// Everything from where the file stands, if it is not more than `most` bytes.
+fn read_all(file: &File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
 #[cfg(test)]

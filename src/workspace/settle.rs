@@ -38,6 +38,7 @@ pub use progress::Progress;
 use progress::Work;
 use queue::{Queue, Touched};
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -65,6 +66,8 @@ pub struct Settler {
     journal: Journal,
     /// How stale saves are merged; `None`: they are taken as they are.
     merge_text: Option<MergeText>,
+    /// Whether history can hold a file (or, with `true`, a symlink) of this path.
+    may_hold: fn(&WsPath, bool) -> bool,
     /// One pass at a time. Taken before every other lock here; not held while listeners are called.
     passing: Mutex<()>,
     /// While a new index is filled. A leaf.
@@ -108,6 +111,7 @@ impl Settler {
             clock,
             config,
             merge_text: None,
+            may_hold: |_, _| true,
             passing: Mutex::default(),
             baseline: Mutex::default(),
             progress: Work::default(),
@@ -120,6 +124,11 @@ impl Settler {
     /// Merges saves from stale buffers, too.
     pub fn merging(self, merge_text: MergeText) -> Self {
         Self { merge_text: Some(merge_text), ..self }
+    }
+
+    /// Makes a problem of names that the history cannot hold, in place of a commit.
+    pub fn holding(self, may_hold: fn(&WsPath, bool) -> bool) -> Self {
+        Self { may_hold, ..self }
     }
 
     /// The schema in force; reloaded when `.trackfs/schema.yaml` settles (the last valid one stays while it is broken).
@@ -144,6 +153,11 @@ impl Settler {
     /// Returns when every operation recorded before the call is on disk.
     pub fn durable(&self) -> Result<(), StoreError> {
         self.journal.flush()
+    }
+
+    /// What keeps the newest operations from reaching the disk, if anything does.
+    pub fn trouble(&self) -> Option<String> {
+        self.journal.trouble().map(|reason| format!("the newest operations are not in the journal: {reason}"))
     }
 
     /// Marks a path (and, of a folder, everything in it) to be looked at. The actor [`EXTERNAL`] never takes the place of
@@ -275,7 +289,9 @@ impl Settler {
     /// Looks at these paths together. What could not be looked at is touched again.
     fn pass(&self, touched: Touched, haste: Haste) -> Result<pass::Outcome, StoreError> {
         let again = touched.clone();
-        let outcome = Pass::new(self, haste).run(touched);
+        // A defect that one file meets must not end the thread that settles all others.
+        let outcome = catch_unwind(AssertUnwindSafe(|| Pass::new(self, haste).run(touched)));
+        let outcome = outcome.unwrap_or(Err(StoreError::Panicked));
         if outcome.is_err() {
             let later = Instant::now() + RETRY;
             again.into_iter().for_each(|(path, touch)| self.queue.put_back(path, touch, later));

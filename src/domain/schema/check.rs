@@ -7,8 +7,13 @@ use crate::domain::{
     path::WsPath,
     problem::{Problem, Severity},
     snapshot::first_line,
-    text::{one_line, scalar_text, shown},
+    text::{one_line, scalar_text, shortened, shown},
 };
+
+/// Characters of a message.
+const LONGEST: usize = 500;
+/// Names of a choice that are told.
+const LISTED: usize = 20;
 
 /// What is wrong with one value.
 struct Complaint {
@@ -63,7 +68,7 @@ pub(in crate::domain) fn faults(
     document.faults().iter().filter(|fault| counts(fault.kind)).map(told).collect()
 }
 
-/// A problem; its message is put on one line, since keys and values may hold anything.
+/// A problem; its words are put on one line and kept short, since keys and values may hold anything.
 pub(in crate::domain) fn problem(
     path: &WsPath,
     at: Position,
@@ -72,8 +77,9 @@ pub(in crate::domain) fn problem(
     message: String,
     help: Option<String>,
 ) -> Problem {
-    let (line, column, code, message) = (at.line, at.column, code.to_owned(), one_line(&message));
-    Problem { path: path.clone(), line, column, severity, code, message, help }
+    let tidy = |text: &str| shortened(&one_line(text), LONGEST);
+    let (line, column, code, message) = (at.line, at.column, code.to_owned(), tidy(&message));
+    Problem { path: path.clone(), line, column, severity, code, message, help: help.as_deref().map(tidy) }
 }
 
 fn check_field(
@@ -185,10 +191,18 @@ fn complain_of_choice<'a>(
     if allowed.clone().any(|choice| choice == name) {
         return None;
     }
-    let list = format!("one of {}", allowed.clone().collect::<Vec<_>>().join(", "));
+    let list = format!("one of {}", listed(allowed.clone()));
     let help = nearest(name, allowed).map_or(list.clone(), |near| format!("did you mean `{near}`? {list}"));
     let message = format!("is `{}`, which the schema does not have", shown(&name.into()));
     Some(Complaint { code, message, help: Some(help), item: None })
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
+    let told = names.clone().take(LISTED).collect::<Vec<_>>().join(", ");
+    match names.skip(LISTED).count() {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
 }
 
 fn complain_of_list(value: &Value) -> Option<Complaint> {

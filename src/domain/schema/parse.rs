@@ -11,6 +11,9 @@ use crate::domain::{
     text::scalar_text,
 };
 
+/// A schema beyond this is not read.
+const MAX_BYTES: usize = 1 << 20;
+
 const TYPES: [&str; 11] =
     ["text", "status", "choice", "number", "bool", "date", "set", "link", "links", "path", "sync"];
 const STATUS_KINDS: [(&str, StatusKind); 5] = [
@@ -27,6 +30,10 @@ const RESERVED: [(&str, FieldKind); 3] =
 pub(super) fn parse(path: &WsPath, yaml: &str) -> Result<Schema, Vec<Problem>> {
     let mut reader = Reader { path, statuses: Vec::new(), problems: Vec::new() };
     let start = Position { line: 1, column: 1 };
+    if yaml.len() > MAX_BYTES {
+        reader.fail::<()>(start, &format!("the schema is larger than {MAX_BYTES} bytes"), None);
+        return Err(reader.problems);
+    }
     let schema = match yaml::read(yaml.strip_prefix('\u{feff}').unwrap_or(yaml)) {
         Ok(Some(root)) => reader.schema(&root),
         Ok(None) => reader.fail(start, "the schema is empty", Some("it has `statuses:` and `fields:`".to_owned())),

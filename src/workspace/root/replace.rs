@@ -203,9 +203,12 @@ impl Target {
     }
 
     fn holds(&self, expected: &[u8]) -> Result<(), ReplaceError> {
-        let mut file = &self.file;
-        file.rewind()?;
-        if read_all(file)? == expected { Ok(()) } else { Err(ReplaceError::Changed) }
+        (&self.file).rewind()?;
+        match read_all(&self.file, expected.len() as u64) {
+            Ok(bytes) if bytes == expected => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::FileTooLarge => Err(error.into()),
+            Ok(_) | Err(_) => Err(ReplaceError::Changed),
+        }
     }
 }
 

@@ -7,13 +7,15 @@ use std::io;
 
 impl Root {
     /// Visits everything below `folder`, in no order: each entry once, folders before what is in them. `visit` answers
-    /// whether a folder shall be entered. Skips `.git`, other devices, names that are not UTF-8, and what vanishes
-    /// meanwhile; symlinks are entries, never followed.
+    /// whether a folder shall be entered. Skips `.git`, other devices, names that are not UTF-8, what vanishes meanwhile,
+    /// and folders that cannot be read; symlinks are entries, never followed.
     pub fn walk(&self, folder: &WsPath, mut visit: impl FnMut(&WsPath, &Stat) -> bool) -> io::Result<()> {
         let mut folders = vec![folder.clone()];
         while let Some(folder) = folders.pop() {
             match self.walk_one(&folder, &mut folders, &mut visit) {
                 Err(error) if is_gone(&error) => {}
+                // Of all other folders the caller learns all the same.
+                Err(error) if !folder.is_root() => tracing::warn!(%folder, %error, "a folder cannot be read"),
                 walked => walked?,
             }
         }

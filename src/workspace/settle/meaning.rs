@@ -14,12 +14,15 @@ use crate::{
     },
     workspace::{
         config::Config,
+        ignored::{GITIGNORE, MAX_BYTES, MAX_LINES},
         root::{Root, Stat},
         store::Known,
     },
 };
 
 const TOO_LARGE: &str = "too-large";
+const ILLEGAL_NAME: &str = "illegal-name";
+const FAILED: &str = "internal";
 
 /// Whether a file of this path is transient, whatever it holds.
 pub(super) fn is_scratch(path: &WsPath) -> bool {
@@ -51,7 +54,18 @@ pub(super) fn read(
     if path.as_str() == CONFIG_PATH {
         snapshot.problems.extend(bad_config(path, bytes));
     }
+    if path.file_name() == GITIGNORE {
+        snapshot.problems.extend(too_many_rules(path, bytes));
+    }
     snapshot
+}
+
+fn too_many_rules(path: &WsPath, bytes: &[u8]) -> Option<Problem> {
+    let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+    (bytes.len() > MAX_BYTES || lines > MAX_LINES).then(|| {
+        let message = format!("only the first {MAX_LINES} lines and {MAX_BYTES} bytes ignore something");
+        problem(path, Severity::Warning, "too-many-rules", message, "say it with fewer patterns")
+    })
 }
 
 fn bad_config(path: &WsPath, bytes: &[u8]) -> Option<Problem> {
@@ -59,7 +73,7 @@ fn bad_config(path: &WsPath, bytes: &[u8]) -> Option<Problem> {
     Some(problem(path, Severity::Error, "bad-config", message, "the last valid configuration stays in force"))
 }
 
-/// A file that is known by its hash alone.
+/// A file that is too large to be read.
 pub(super) fn too_large(
     path: &WsPath,
     kind: Kind,
@@ -68,15 +82,47 @@ pub(super) fn too_large(
     was: Option<&Snapshot>,
 ) -> Snapshot {
     let message = format!("{} MiB are too many for a version of it to be kept", stat.size >> 20);
-    let problem =
-        problem(path, Severity::Blocked, TOO_LARGE, message, "up to 64 MiB are versioned; .gitignore hides it");
+    let help = "up to 64 MiB are versioned; .gitignore hides it";
+    unread(path, kind, content, stat, was, problem(path, Severity::Blocked, TOO_LARGE, message, help))
+}
+
+/// A file at which trackfs itself failed.
+pub(super) fn failed_at(
+    path: &WsPath,
+    kind: Kind,
+    content: ContentHash,
+    stat: &Stat,
+    was: Option<&Snapshot>,
+) -> Snapshot {
+    let message = "trackfs failed while it read this file; its bytes are kept".to_owned();
+    let help = "please report it with the file; the log says where it failed";
+    unread(path, kind, content, stat, was, problem(path, Severity::Blocked, FAILED, message, help))
+}
+
+/// A file that is known by its hash alone, and says what it last said.
+fn unread(
+    path: &WsPath,
+    kind: Kind,
+    content: ContentHash,
+    stat: &Stat,
+    was: Option<&Snapshot>,
+    problem: Problem,
+) -> Snapshot {
     let last = was.filter(|was| was.kind == kind).cloned();
     let last = last.unwrap_or_else(|| snapshot::read(path, Kind::Other, b"", false, &Schema::default(), None));
     Snapshot { kind, content, executable: stat.is_executable(), problems: vec![problem], ..last }
 }
 
-pub(super) fn is_too_large(snapshot: &Snapshot) -> bool {
-    snapshot.problems.iter().any(|problem| problem.code == TOO_LARGE)
+/// Says of a file that no commit can have it.
+pub(super) fn not_for_history(path: &WsPath, snapshot: Snapshot) -> Snapshot {
+    let message = "git allows no file of this name, so no version of it is kept".to_owned();
+    let problem = problem(path, Severity::Blocked, ILLEGAL_NAME, message, "rename it, or its folder");
+    Snapshot { problems: vec![problem], ..snapshot }
+}
+
+/// Whether a file is shown and never committed.
+pub(super) fn is_unversioned(snapshot: &Snapshot) -> bool {
+    snapshot.problems.iter().any(|problem| [TOO_LARGE, ILLEGAL_NAME].contains(&problem.code.as_str()))
 }
 
 fn problem(path: &WsPath, severity: Severity, code: &str, message: String, help: &str) -> Problem {

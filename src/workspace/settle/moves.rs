@@ -13,29 +13,41 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Renames that are not worth tidying up.
+const FEW: usize = 64;
+
 /// Where files were known before they were renamed. Scratch names are steps on the way: `t.md` → `t.md~` → `t.md` is where
 /// it was, and `t.md` → `t.md~` → `u.md` is a move.
 pub(super) struct Origins {
     /// By present path: the path before, and when it was recorded.
     steps: HashMap<WsPath, (WsPath, Instant)>,
     kept: Duration,
+    /// How many there may be before those that are over are looked for.
+    bound: usize,
 }
 
 impl Origins {
     /// Renames are remembered for `kept`: until both ends must have settled.
     pub fn new(kept: Duration) -> Self {
-        Self { steps: HashMap::new(), kept }
+        Self { steps: HashMap::new(), kept, bound: FEW }
     }
 
     pub fn renamed(&mut self, from: &WsPath, to: &WsPath) {
-        let now = Instant::now();
-        self.steps.retain(|_, (_, at)| now.duration_since(*at) < self.kept);
+        self.forget_old();
         let origin = self.of(from).unwrap_or_else(|| from.clone());
         self.steps.remove(from);
         if origin == *to {
             self.steps.remove(to);
         } else {
-            self.steps.insert(to.clone(), (origin, now));
+            self.steps.insert(to.clone(), (origin, Instant::now()));
+        }
+    }
+
+    /// Now and then: a burst of renames must not look at all of them with each.
+    fn forget_old(&mut self) {
+        if self.steps.len() >= self.bound {
+            self.steps.retain(|_, (_, at)| at.elapsed() < self.kept);
+            self.bound = 2 * self.steps.len() + FEW;
         }
     }
 
@@ -47,7 +59,9 @@ impl Origins {
     pub fn of(&self, path: &WsPath) -> Option<WsPath> {
         let mut folder = Some(path.clone());
         while let Some(here) = folder.filter(|here| !here.is_root()) {
-            if let Some((origin, _)) = self.steps.get(&here) {
+            if let Some((origin, at)) = self.steps.get(&here)
+                && at.elapsed() < self.kept
+            {
                 let rest = &path.as_str()[here.as_str().len()..];
                 return WsPath::new(format!("{}{rest}", origin.as_str())).ok();
             }
@@ -155,6 +169,18 @@ mod tests {
     fn a_rename_there_and_back_leads_nowhere() {
         let origins = origins(&[("t.md", "t.md~"), ("t.md~", "t.md")]);
         assert_eq!((origins.of(&path("t.md")), origins.of(&path("t.md~"))), (None, None));
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten_and_a_burst_is_remembered() {
+        let renamed = |kept| {
+            let mut origins = Origins::new(kept);
+            (0..10 * FEW).for_each(|n| origins.renamed(&path(&format!("a{n}")), &path(&format!("b{n}"))));
+            origins
+        };
+        assert_eq!(renamed(Duration::from_secs(60)).steps.len(), 10 * FEW);
+        let over = renamed(Duration::ZERO);
+        assert!(over.steps.len() <= FEW + 1 && over.of(&path("b1")).is_none(), "{}", over.steps.len());
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -157,7 +158,8 @@ impl<'s> Pass<'s> {
                 continue;
             }
             let known = self.settler.store.known(&path)?;
-            let look = match self.look(&path, &touch, &known) {
+            let look = catch_unwind(AssertUnwindSafe(|| self.look(&path, &touch, &known)));
+            let look = match look.unwrap_or_else(|_| self.failed_at(&path, &known)) {
                 Ok(look) => look,
                 Err(error) => {
                     // Not readable is not gone: what is known stays as it is until somebody touches it again.
@@ -194,6 +196,23 @@ impl<'s> Pass<'s> {
                 Some(content) => Ok(Look::Found(Box::new(self.found(path, known, content)?))),
             },
         }
+    }
+
+    /// A defect of trackfs that this file brought out is shown at it, and costs no other file anything.
+    fn failed_at(&self, path: &WsPath, known: &Known) -> io::Result<Look> {
+        tracing::error!(%path, "trackfs failed at this file");
+        self.settler.root.buffers().settled(path);
+        let Some(Content { bytes, stat, .. }) = reading::read(&self.settler.root, path, true)? else {
+            return Ok(self.soon());
+        };
+        let content = match bytes {
+            Bytes::Whole(bytes) | Bytes::Link(bytes) => ContentHash::of(&bytes),
+            Bytes::TooLarge(identity) => identity,
+        };
+        let was = known.snapshot.as_ref();
+        let kind = meaning::kind(&self.settler.root, path, b"", was.map(|was| &was.kind));
+        let snapshot = meaning::failed_at(path, kind, content, &stat, was);
+        Ok(Look::Found(Box::new(Found { snapshot, origin: None, empty: false, stat: Some(stat) })))
     }
 
     fn soon(&self) -> Look {
@@ -234,6 +253,8 @@ impl<'s> Pass<'s> {
                 (meaning::too_large(path, kind, hash.clone(), &content.stat, before.as_ref()), false)
             }
         };
+        let may_be_held = (self.settler.may_hold)(path, content.stat.is_symlink());
+        let snapshot = if may_be_held { snapshot } else { meaning::not_for_history(path, snapshot) };
         Ok(Found { snapshot, origin, empty, stat: content.telling.then_some(content.stat) })
     }
 
@@ -296,9 +317,10 @@ impl<'s> Pass<'s> {
             return None;
         }
         // Without a content its events were told: only the index has to catch up.
-        let edited = content.is_some();
+        let told_of = content.is_some();
         let changes =
-            if edited { meaning::removal(&self.settler.root, &path, known, &self.schema) } else { Vec::new() };
+            if told_of { meaning::removal(&self.settler.root, &path, known, &self.schema) } else { Vec::new() };
+        let edited = told_of && (self.settler.may_hold)(&path, false);
         Some(Settled { path, now: None, actor, changes, edited })
     }
 
@@ -309,8 +331,10 @@ impl<'s> Pass<'s> {
             found.snapshot = Snapshot { kind, executable, problems, ..old.clone() };
         }
         let changes = meaning::moved(from, &path, old, &found.snapshot);
-        let gone = Settled { path: from.clone(), now: None, actor: actor.clone(), changes: Vec::new(), edited: true };
-        vec![gone, Settled { path, now: Some((found.snapshot, found.stat)), actor, changes, edited: true }]
+        let edited = !meaning::is_unversioned(&found.snapshot);
+        let left = (self.settler.may_hold)(from, false);
+        let gone = Settled { path: from.clone(), now: None, actor: actor.clone(), changes: Vec::new(), edited: left };
+        vec![gone, Settled { path, now: Some((found.snapshot, found.stat)), actor, changes, edited }]
     }
 
     fn updated(&self, path: WsPath, actor: Actor, known: &Known, found: Found) -> Settled {
@@ -324,7 +348,7 @@ impl<'s> Pass<'s> {
                 (meaning::diff(&path, old, &snapshot), !old.is_some_and(same))
             }
         };
-        let edited = edited && !meaning::is_too_large(&snapshot);
+        let edited = edited && !meaning::is_unversioned(&snapshot);
         Settled { path, now: Some((snapshot, stat)), actor, changes, edited }
     }
 }

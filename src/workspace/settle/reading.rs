@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{path::WsPath, snapshot::ContentHash},
-    workspace::root::{Root, Stat},
+    workspace::root::{MAX_BYTES, Root, Stat},
 };
 use rustix::fs;
 use std::{
@@ -11,8 +11,6 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// Above this a file is hashed in pieces, and not committed.
-pub(super) const MAX_BYTES: u64 = 64 << 20;
 /// Times a file is read again because it changed meanwhile.
 const TRIES: usize = 3;
 /// A file that changed less than this ago may change again without its times showing it: they have the kernel's tick.
@@ -30,6 +28,7 @@ pub(super) enum Bytes {
     Whole(Vec<u8>),
     /// Target of a symlink.
     Link(Vec<u8>),
+    /// Not read at all: reading it could take for ever. In place of its content's hash one of what `stat` says.
     TooLarge(ContentHash),
 }
 
@@ -56,24 +55,12 @@ pub(super) fn read(root: &Root, path: &WsPath, unsteady: bool) -> io::Result<Opt
 
 fn read_open(file: &mut File, stat: &Stat) -> io::Result<Bytes> {
     if stat.size > MAX_BYTES {
-        return Ok(Bytes::TooLarge(hash(file)?));
+        let identity = format!("{} {} {:?}", stat.ino, stat.size, stat.mtime);
+        return Ok(Bytes::TooLarge(ContentHash::of(identity.as_bytes())));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(stat.size).expect("at most MAX_BYTES"));
     file.take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(Bytes::Whole(bytes))
-}
-
-fn hash(file: &mut File) -> io::Result<ContentHash> {
-    use sha2::{Digest, Sha256};
-    let mut hasher = Sha256::new();
-    let mut piece = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut piece)? {
-            0 => break,
-            length => hasher.update(&piece[..length]),
-        }
-    }
-    Ok(ContentHash(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
 /// Whether the last change is further back than the resolution of the file's own times. Their clock is the kernel's, so

@@ -290,11 +290,28 @@ fn a_link_is_versioned_and_never_read_through() {
 #[test]
 fn a_file_too_large_to_version_is_shown_and_not_committed() {
     let place = Place::new();
-    fs::File::create(place.real("big.bin")).unwrap().set_len(reading::MAX_BYTES + 1).unwrap();
+    fs::File::create(place.real("big.bin")).unwrap().set_len(crate::workspace::root::MAX_BYTES + 1).unwrap();
     place.op("big.bin", OpKind::Close);
     place.settle();
     assert_eq!(place.store.problems().unwrap()[0].code, "too-large");
     assert_eq!(place.store.uncommitted().unwrap(), []);
+}
+
+#[test]
+fn a_file_at_which_trackfs_fails_is_shown_and_costs_no_other_anything() {
+    let Place { root, store, dir, .. } = Place::new();
+    let fails = |path: &WsPath, _| if path.file_name() == "bad.md" { panic!("a defect") } else { true };
+    let settler = Settler::new(root, store.clone(), Arc::new(Noon), SettleConfig::default()).holding(fails);
+    fs::create_dir(dir.path().join("tickets")).unwrap();
+    for name in ["bad", "good"] {
+        fs::write(dir.path().join(format!("tickets/{name}.md")), "---\ntitle: A\n---\n").unwrap();
+    }
+    settler.scan().unwrap();
+    settler.settle_now().unwrap();
+    let problems = store.problems().unwrap();
+    assert_eq!((problems.len(), problems[0].code.as_str(), problems[0].path.file_name()), (1, "internal", "bad.md"));
+    assert!(store.snapshot(&path("tickets/good.md")).unwrap().unwrap().is_ticket());
+    assert_eq!(store.uncommitted().unwrap(), [path("tickets/bad.md"), path("tickets/good.md")]);
 }
 
 #[test]
