@@ -148,6 +148,7 @@ pub fn mount(fs: Arc<Fs>, root: Arc<Root>, options: MountOptions) -> Result<Moun
         dir: dir.clone(),
     };
     start_notifying(invalidator, fs, notifier, &root).map_err(failed)?;
+    mounted.supervisor.lock().iter_mut().for_each(Supervisor::mounted);
     Ok(mounted)
 }
 
