@@ -61,6 +61,9 @@ pub trait Host: Send + Sync {
     /// Journals an operation that was carried out.
     fn record(&self, op: Op);
 
+    /// Begins to write what was recorded so far: [`Host::durable`] will be asked for it. Waits for nothing.
+    fn hasten(&self) {}
+
     /// Returns when every operation recorded so far is on disk.
     fn durable(&self) -> io::Result<()>;
 

@@ -125,6 +125,10 @@ impl Host for EngineHost {
         self.engine.settler.record(op);
     }
 
+    fn hasten(&self) {
+        self.engine.settler.hasten();
+    }
+
     fn durable(&self) -> io::Result<()> {
         self.engine.settler.durable().map_err(io::Error::other)
     }

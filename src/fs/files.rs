@@ -3,7 +3,7 @@
 use super::{
     Errno, Fs, Result, StatusContent,
     node::{Node, RealNode},
-    types::{Caching, Caller, Fh, FileKind, Ino, OpenReply},
+    types::{Attr, Caching, Caller, Fh, FileKind, Ino, OpenReply},
     views::Virtual,
 };
 use crate::domain::{
@@ -80,10 +80,7 @@ impl Fs {
     /// `flags` as of `open`, without O_CREAT. O_APPEND is the kernel's business: it says where to write.
     pub fn open(&self, caller: &Caller, ino: Ino, flags: i32) -> Result<OpenReply> {
         match self.node(ino)? {
-            Node::Real(node) => {
-                self.look_again_if_stale(caller, &node)?;
-                self.open_real(caller, &node, flags)
-            }
+            Node::Real(node) => self.open_real(caller, &node, flags),
             Node::Virtual(node) => match &*node {
                 Virtual::File(_) if flags & libc::O_ACCMODE != libc::O_RDONLY => Err(Errno::ROFS),
                 Virtual::File(file) => {
@@ -101,9 +98,9 @@ impl Fs {
     /// When the file was changed underneath since the kernel was told of it, ESTALE makes the kernel look it up anew and
     /// try again: nobody opens a file with an old size or old pages. It does so once, and then tells its caller; so a
     /// thread that was sent back comes through with its next open, however often that file has changed meanwhile.
-    fn look_again_if_stale(&self, caller: &Caller, node: &RealNode) -> Result<()> {
+    fn look_again_if_stale(&self, caller: &Caller, node: &RealNode, attr: &Attr) -> Result<()> {
         let was_sent_back = self.sent_back.take(caller);
-        if was_sent_back || !node.is_stale(&node.peek()?) || !self.sent_back.put(caller) {
+        if was_sent_back || !node.is_stale(attr) || !self.sent_back.put(caller) {
             return Ok(());
         }
         Err(Errno::STALE)
@@ -111,10 +108,27 @@ impl Fs {
 
     pub(super) fn open_real(&self, caller: &Caller, node: &Arc<RealNode>, flags: i32) -> Result<OpenReply> {
         let flags = OFlags::from_bits_truncate(flags as u32);
+        match flags & (OFlags::ACCMODE | OFlags::TRUNC) {
+            OFlags::RDONLY => self.open_to_read(caller, node),
+            _ => self.open_to_write(caller, node, flags),
+        }
+    }
+
+    fn open_to_read(&self, caller: &Caller, node: &Arc<RealNode>) -> Result<OpenReply> {
+        let fd = node.reopen(OFlags::RDONLY)?;
+        let attr = Attr::new(node.ino, &fs::fstat(&fd)?);
+        self.look_again_if_stale(caller, node, &attr)?;
+        self.opened_by(caller, node, &attr);
+        let caching = if node.is_stale(&attr) { Caching::Fresh } else { Caching::Keep };
+        let fh = self.add_file(node.clone(), fd, OFlags::RDONLY);
+        Ok(OpenReply { fh, caching, read_only: true })
+    }
+
+    fn open_to_write(&self, caller: &Caller, node: &Arc<RealNode>, flags: OFlags) -> Result<OpenReply> {
+        self.look_again_if_stale(caller, node, &node.peek()?)?;
         let access = flags & OFlags::ACCMODE;
-        let read_only = access == OFlags::RDONLY;
         let truncates = flags.contains(OFlags::TRUNC);
-        let pass = (!read_only || truncates).then(|| self.root.gate().pass());
+        let pass = self.root.gate().pass();
         if truncates {
             self.about_to_change(caller, node, true);
         }
@@ -132,7 +146,7 @@ impl Fs {
             self.opened_by(caller, node, &attr);
         }
         let caching = if node.is_stale(&attr) { Caching::Fresh } else { Caching::Keep };
-        Ok(OpenReply { fh, caching, read_only })
+        Ok(OpenReply { fh, caching, read_only: access == OFlags::RDONLY })
     }
 
     /// Fills the buffer from `offset`; short only at the end of the file.
@@ -188,13 +202,15 @@ impl Fs {
     pub fn fsync(&self, caller: &Caller, fh: Fh, data_only: bool) -> Result<()> {
         let open = self.file(fh)?;
         let OpenFile::Real(file) = &*open else { return Ok(()) };
+        if file.unsaved.load(Ordering::Relaxed) {
+            self.record(self.actor_of(file, caller), file.node.path(), OpKind::Fsync);
+        }
+        // The file and the journal go to the disk at the same time.
+        self.host.hasten();
         if data_only {
             fs::fdatasync(&file.fd)?
         } else {
             fs::fsync(&file.fd)?
-        }
-        if file.unsaved.load(Ordering::Relaxed) {
-            self.record(self.actor_of(file, caller), file.node.path(), OpKind::Fsync);
         }
         self.host.durable()?;
         self.judge(file)

@@ -30,6 +30,8 @@ struct Waiting {
     ops: Vec<Op>,
     /// Operations ever taken in.
     count: u64,
+    /// Somebody is about to ask for what waits.
+    hurry: bool,
     stopping: bool,
 }
 
@@ -56,6 +58,13 @@ impl Journal {
         }
     }
 
+    /// Begins to write what waits, so that a [`Journal::flush`] soon has less to wait for.
+    pub fn hasten(&self) {
+        let mut waiting = self.waiting.lock();
+        waiting.hurry = !waiting.ops.is_empty();
+        self.wake.notify_all();
+    }
+
     /// Returns when everything recorded before the call is on disk, or why it is not: after a bounded time.
     pub fn flush(&self) -> Result<(), StoreError> {
         let outcome = self.write();
@@ -76,6 +85,7 @@ impl Journal {
         }
         let (ops, count) = {
             let mut waiting = self.waiting.lock();
+            waiting.hurry = false;
             (std::mem::take(&mut waiting.ops), waiting.count)
         };
         if let Err(error) = self.store.append_ops(&ops) {
@@ -111,8 +121,7 @@ impl Journal {
         if waiting.stopping {
             return false;
         }
-        drop(waiting);
-        self.pause(DELAY);
+        self.wake.wait_while_for(&mut waiting, |waiting| !waiting.stopping && !waiting.hurry, DELAY);
         true
     }
 
@@ -192,6 +201,24 @@ mod tests {
             journal.stop();
         });
         assert_eq!(journal.store.ops(0, 1000).unwrap().len(), 100);
+    }
+
+    #[test]
+    fn what_is_about_to_be_asked_for_is_written_without_delay() {
+        let (_dir, journal) = journal();
+        thread::scope(|scope| {
+            scope.spawn(|| journal.run());
+            for n in 0..20 {
+                journal.record(write("a", n * 10, 1));
+                journal.hasten();
+                let deadline = std::time::Instant::now() + Duration::from_secs(10);
+                while *journal.written.lock() <= n && std::time::Instant::now() < deadline {
+                    thread::yield_now();
+                }
+                assert_eq!(*journal.written.lock(), n + 1);
+            }
+            journal.stop();
+        });
     }
 
     #[test]
