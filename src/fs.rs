@@ -15,13 +15,15 @@ mod node;
 mod sent_back;
 mod stale;
 mod table;
+mod told;
 mod types;
 mod views;
+mod watches;
 
-pub use stale::Stale;
+pub use stale::{Changes, Stale};
 pub use types::{
-    Attr, Caching, Caller, DirEntry, DirSink, Errno, Fh, FileKind, Ino, OpenReply, Result, SetAttr, SetTime, StatFs,
-    Time,
+    Attr, Caching, Caller, DirEntry, DirSink, Errno, Fh, FileKind, Ino, Lasts, OpenReply, Result, SetAttr, SetTime,
+    StatFs, Time,
 };
 
 use crate::{
@@ -128,7 +130,8 @@ const NODE_SHARE: (usize, usize) = (6, 10);
 pub struct Fs {
     root: Arc<Root>,
     host: Arc<dyn Host>,
-    // Lock order: the gate's pass, an open folder's listing, then one of these or of a node's at a time.
+    // Lock order: the gate's pass, an open folder's listing, then one of these or of a node's at a time. What a node was
+    // told comes before its place, a shard of the nodes before the watches.
     nodes: Nodes,
     files: Table<Arc<OpenFile>>,
     folders: Table<Arc<OpenFolder>>,
@@ -175,7 +178,7 @@ impl Fs {
 
     /// Files that some process has open for writing, or mapped so.
     pub fn open_for_writing(&self) -> Vec<Ino> {
-        self.files.values().iter().filter_map(|file| file.written_ino()).collect()
+        self.files.filter_map(|file| file.written_ino())
     }
 
     fn is_real_in_root(&self, name: &str) -> bool {

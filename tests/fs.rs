@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 use std::{
+    collections::HashSet,
     ffi::OsStr,
     os::unix::fs::MetadataExt,
     path::PathBuf,
@@ -17,8 +18,8 @@ use trackfs::{
         problem::{Problem, Severity},
     },
     fs::{
-        Attr, Caching, Caller, Catalog, CatalogTicket, DirEntry, DirSink, Errno, Fh, FileKind, Fs, Host, Ino, SetAttr,
-        SetTime, Stale, StatusContent, StatusFile,
+        Attr, Caching, Caller, Catalog, CatalogTicket, Changes, DirEntry, DirSink, Errno, Fh, FileKind, Fs, Host, Ino,
+        Lasts, SetAttr, SetTime, Stale, StatusContent, StatusFile,
     },
     workspace::root::Root,
 };
@@ -179,8 +180,19 @@ impl World {
         self.fs.unlink(&self.me, parent, name)
     }
 
+    fn opendir(&self, path: &str) -> Fh {
+        self.fs.opendir(self.ino(path)).unwrap().0
+    }
+
+    /// What the kernel must forget when others changed a path, in the order of their names.
+    fn stale(&self, path: &str) -> Vec<Stale> {
+        let mut changes = Changes::default();
+        self.fs.add_path(&mut changes, &WsPath::new(path).unwrap());
+        sorted(self.fs.stale(&changes))
+    }
+
     fn names(&self, path: &str) -> Vec<String> {
-        let fh = self.fs.opendir(self.ino(path)).unwrap();
+        let fh = self.opendir(path);
         let mut names = Listing { names: Vec::new(), room: usize::MAX };
         self.fs.readdir(fh, 0, &mut names).unwrap();
         self.fs.releasedir(fh);
@@ -203,6 +215,12 @@ impl World {
         bytes.truncate(len);
         bytes
     }
+}
+
+fn sorted(stale: HashSet<Stale>) -> Vec<Stale> {
+    let mut stale: Vec<Stale> = stale.into_iter().collect();
+    stale.sort_by_key(|stale| format!("{stale:?}"));
+    stale
 }
 
 struct Listing {
@@ -453,7 +471,7 @@ fn exclusive_creation_and_missing_names_answer_as_a_disk_does() {
 fn a_listing_survives_the_removal_of_what_it_lists() {
     let world = World::new();
     (0..500).for_each(|n| std::fs::write(world.disk(&format!("tickets/{n}.md")), "").unwrap());
-    let fh = world.fs.opendir(world.ino("tickets")).unwrap();
+    let fh = world.opendir("tickets");
     let (mut offset, mut seen) = (0, Vec::new());
     loop {
         let mut part = Listing { names: Vec::new(), room: 7 };
@@ -475,7 +493,7 @@ fn a_listing_survives_the_removal_of_what_it_lists() {
 fn a_listing_with_attributes_counts_no_lookup_of_what_did_not_fit() {
     let world = World::new();
     ["a", "b", "c"].iter().for_each(|name| std::fs::write(world.disk(name), "").unwrap());
-    let fh = world.fs.opendir(Ino::ROOT).unwrap();
+    let fh = world.opendir("");
     let mut part = Listing { names: Vec::new(), room: 3 };
     world.fs.readdirplus(fh, 0, &mut part).unwrap();
     assert_eq!(part.names.len(), 3);
@@ -548,6 +566,8 @@ fn new_files_belong_to_their_maker_with_exactly_the_mode_asked_for() {
 #[test]
 fn a_change_through_the_mount_leaves_nothing_stale() {
     let world = World::new();
+    // Of what was there before, nothing is known of who made it.
+    world.stale("tickets");
     world.save_as("tickets/t.md", GOOD).unwrap();
     world.redirect("tickets/t.md", b"longer than before, and new").unwrap();
     world.rename("tickets/t.md", "tickets/u.md").unwrap();
@@ -556,33 +576,135 @@ fn a_change_through_the_mount_leaves_nothing_stale() {
         .setattr(&world.me, world.ino("tickets/u.md"), None, &SetAttr { mode: Some(0o600), ..SetAttr::default() })
         .unwrap();
     for path in ["tickets", "tickets/t.md", "tickets/u.md"] {
-        assert_eq!(world.fs.stale(&WsPath::new(path).unwrap()), [], "{path}");
+        assert_eq!(world.stale(path), [], "{path}");
     }
     world.unlink("tickets/u.md").unwrap();
-    assert_eq!(world.fs.stale(&WsPath::new("tickets/u.md").unwrap()), []);
+    assert_eq!(world.stale("tickets/u.md"), []);
+    assert_eq!(sorted(world.fs.stale(&world.fs.changes())), [], "and the watches saw nothing else");
 }
 
 #[test]
 fn foreign_changes_leave_content_or_names_stale_once() {
     let world = World::with("tickets/t.md", GOOD);
     let (tickets, t) = (world.ino("tickets"), world.ino("tickets/t.md"));
-    let stale = |path: &str| world.fs.stale(&WsPath::new(path).unwrap());
-    let name = |name: &str| vec![Stale::Name { parent: tickets, name: name.into() }, Stale::Content(tickets)];
+    let name = |name: &str| Stale::Name { parent: tickets, name: name.into() };
+    let listing = Stale::Content(tickets);
+    world.stale("tickets");
 
     std::fs::write(world.disk("tickets/t.md"), "edited underneath").unwrap();
-    assert_eq!(stale("tickets/t.md"), [Stale::Content(t)]);
-    assert_eq!(stale("tickets/t.md"), [], "the kernel was told");
+    assert!(world.stale("tickets/t.md").contains(&Stale::Content(t)));
+    assert_eq!(world.stale("tickets/t.md"), [], "the kernel was told");
 
     std::fs::write(world.disk("tickets/other.md"), "new").unwrap();
-    assert_eq!(stale("tickets/other.md"), name("other.md"));
+    assert_eq!(world.stale("tickets/other.md"), [listing.clone(), name("other.md")]);
 
     std::fs::rename(world.disk("tickets/other.md"), world.disk("tickets/t.md")).unwrap();
-    assert_eq!(stale("tickets/t.md"), name("t.md"), "another inode has the name");
+    let stale = world.stale("tickets/t.md");
+    assert!(stale.contains(&name("t.md")), "another inode has the name: {stale:?}");
+    assert!(stale.contains(&Stale::Content(t)), "who has the old one open sees that it has no name: {stale:?}");
 
     world.ino("tickets/t.md");
     std::fs::remove_file(world.disk("tickets/t.md")).unwrap();
-    assert_eq!(stale("tickets/t.md"), name("t.md"));
-    assert_eq!(stale("tickets/t.md"), []);
+    assert!(world.stale("tickets/t.md").contains(&name("t.md")));
+    assert_eq!(world.stale("tickets/t.md"), []);
+}
+
+#[test]
+fn the_watches_see_every_kind_of_foreign_change() {
+    let world = World::with("tickets/t.md", GOOD);
+    std::fs::create_dir(world.disk("tickets/sub")).unwrap();
+    std::fs::write(world.disk("tickets/sub/s.md"), "s").unwrap();
+    let (tickets, t, sub) = (world.ino("tickets"), world.ino("tickets/t.md"), world.ino("tickets/sub"));
+    world.ino("tickets/sub/s.md");
+    assert_eq!(world.look("tickets/nothing.md"), Err(Errno::NOENT));
+    world.fs.missing_lasts(tickets, OsStr::new("nothing.md"));
+    let seen = || world.fs.stale(&world.fs.changes());
+    let name = |parent, name: &str| Stale::Name { parent, name: name.into() };
+    assert_eq!(sorted(seen()), []);
+
+    std::fs::write(world.disk("tickets/t.md"), "written").unwrap();
+    assert_eq!(sorted(seen()), [Stale::Content(t)]);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(world.disk("tickets/t.md"), mode).unwrap();
+    assert_eq!(sorted(seen()), [Stale::Content(t)], "the mode");
+    std::fs::write(world.disk("tickets/nothing.md"), "").unwrap();
+    assert!(seen().is_superset(&HashSet::from([name(tickets, "nothing.md"), Stale::Content(tickets)])));
+    std::fs::hard_link(world.disk("tickets/t.md"), world.disk("tickets/sub/second.md")).unwrap();
+    let stale = seen();
+    assert!(stale.contains(&name(sub, "second.md")) && stale.contains(&Stale::Content(t)), "the link count: {stale:?}");
+    std::fs::rename(world.disk("tickets/sub"), world.disk("moved")).unwrap();
+    assert!(seen().contains(&name(tickets, "sub")));
+    let moved = world.ino("moved");
+    assert_eq!(moved, sub);
+    world.ino("moved/s.md");
+    seen();
+    std::fs::write(world.disk("moved/s.md"), "longer").unwrap();
+    assert_eq!(seen().len(), 1, "a folder is watched wherever it goes");
+    std::fs::remove_file(world.disk("moved/s.md")).unwrap();
+    assert!(seen().contains(&name(moved, "s.md")));
+}
+
+#[test]
+fn what_is_not_seen_is_found_by_comparing_everything() {
+    let world = World::with("tickets/t.md", GOOD);
+    let outside = tempfile::tempdir_in(world.dir.path().parent().unwrap()).unwrap();
+    let (tickets, t) = (world.ino("tickets"), world.ino("tickets/t.md"));
+    std::fs::hard_link(world.disk("tickets/t.md"), outside.path().join("t")).unwrap();
+    std::fs::write(outside.path().join("t"), "by another name").unwrap();
+    let compare = || {
+        let mut changes = Changes::default();
+        changes.add_doubt();
+        sorted(world.fs.stale(&changes))
+    };
+    assert_eq!(sorted(world.fs.stale(&world.fs.changes())), [], "no watch sees it");
+    assert_eq!(compare(), [Stale::Content(t)]);
+    assert_eq!(compare(), []);
+    world.fs.getattr(t).unwrap();
+    std::fs::remove_file(world.disk("tickets/t.md")).unwrap();
+    assert!(compare().contains(&Stale::Name { parent: tickets, name: "t.md".into() }));
+}
+
+#[test]
+fn after_the_queue_of_the_watches_ran_over_everything_is_compared() {
+    let world = World::with("tickets/t.md", GOOD);
+    std::fs::write(world.disk("tickets/u.md"), "").unwrap();
+    let (tickets, t) = (world.ino("tickets"), world.ino("tickets/t.md"));
+    assert_eq!(world.look("tickets/nothing.md"), Err(Errno::NOENT));
+    world.fs.missing_lasts(tickets, OsStr::new("nothing.md"));
+    let room: usize =
+        std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap().trim().parse().unwrap();
+    // Two files by turns: what is said twice in a row is queued once.
+    // Each write is told of at least once.
+    for n in 0..=room {
+        std::fs::write(world.disk(if n % 2 == 0 { "tickets/u.md" } else { "tickets/v.md" }), "x").unwrap();
+    }
+    std::fs::write(world.disk("tickets/t.md"), "nobody was told").unwrap();
+    std::fs::write(world.disk("tickets/nothing.md"), "nor of this").unwrap();
+    let changes = world.fs.changes();
+    assert!(world.fs.unsettled(&changes).is_superset(&HashSet::from([Ino::ROOT, tickets])));
+    let stale = world.fs.stale(&changes);
+    assert!(stale.contains(&Stale::Content(t)), "{stale:?}");
+    assert!(stale.contains(&Stale::Name { parent: tickets, name: "nothing.md".into() }), "{stale:?}");
+}
+
+#[test]
+fn an_answer_is_believed_for_long_only_where_every_change_is_seen() {
+    let world = World::with("tickets/t.md", GOOD);
+    let t = world.look("tickets/t.md").unwrap();
+    assert_eq!((t.name_lasts, t.lasts), (Lasts::UntilAnnounced, Lasts::UntilAnnounced));
+    let tickets = world.look("tickets").unwrap();
+    assert_eq!((tickets.name_lasts, tickets.lasts), (Lasts::UntilAnnounced, Lasts::UntilAnnounced));
+    std::fs::hard_link(world.disk("tickets/t.md"), world.disk("tickets/u.md")).unwrap();
+    assert_eq!(
+        world.look("tickets/t.md").unwrap().lasts,
+        Lasts::Moment,
+        "it may be changed by a name that is not watched"
+    );
+    assert_eq!(world.fs.missing_lasts(tickets.ino, OsStr::new("n.md")), Lasts::UntilAnnounced);
+    let views = world.look("views").unwrap();
+    assert_eq!((views.name_lasts, views.lasts), (Lasts::Not, Lasts::Not));
+    let open = |path| world.fs.opendir(world.ino(path)).unwrap().1;
+    assert!(open("tickets") && !open("views"), "the listing of a watched folder is kept");
 }
 
 #[test]

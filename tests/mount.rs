@@ -5,7 +5,10 @@ use parking_lot::Mutex;
 use std::{
     fs,
     io::{self, Write},
-    os::unix::process::CommandExt,
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{
@@ -287,6 +290,109 @@ fn foreign_changes_are_seen_at_once() {
     fs::remove_file(&real).unwrap();
     world.notify("tickets/t.md");
     eventually("the file disappears", || !inside.exists());
+}
+
+/// The kernel was told to believe for an hour what it knows, so whatever is seen in these tests was announced.
+#[test]
+fn names_that_others_make_move_and_remove_are_seen_and_listed() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::new(4);
+    let (inside, real) = (world.at.join("tickets"), world.place.ws().join("tickets"));
+    let names = || {
+        let mut names: Vec<_> = fs::read_dir(&inside).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let changed = || fs::metadata(&inside).unwrap().modified().unwrap();
+    assert!(!inside.join("a.md").exists() && names().is_empty());
+    let before = changed();
+    fs::write(real.join("a.md"), "a").unwrap();
+    eventually("a missing name appears", || inside.join("a.md").exists());
+    eventually("it is listed", || names() == ["a.md"]);
+    eventually("the folder's time moves", || changed() != before);
+    fs::rename(real.join("a.md"), real.join("b.md")).unwrap();
+    eventually("the old name goes", || !inside.join("a.md").exists());
+    eventually("the new one comes", || fs::read_to_string(inside.join("b.md")).is_ok_and(|text| text == "a"));
+    eventually("the listing follows", || names() == ["b.md"]);
+    fs::create_dir(real.join("sub")).unwrap();
+    eventually("a folder appears", || inside.join("sub").is_dir());
+    fs::write(real.join("sub/c.md"), "c").unwrap();
+    eventually("and what is in it", || inside.join("sub/c.md").exists());
+    fs::rename(real.join("sub"), real.join("moved")).unwrap();
+    eventually("the folder moves", || !inside.join("sub").exists() && inside.join("moved/c.md").exists());
+    fs::remove_dir_all(real.join("moved")).unwrap();
+    eventually("the folder goes", || !inside.join("moved").exists() && names() == ["b.md"]);
+}
+
+#[test]
+fn what_stat_says_of_a_file_follows_others() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::new(4);
+    let (inside, real) = (world.at.join("tickets/t.md"), world.place.ws().join("tickets/t.md"));
+    fs::write(&real, "text").unwrap();
+    let stat = || fs::metadata(&inside).unwrap();
+    eventually("the file appears", || inside.exists());
+    assert_eq!((stat().len(), stat().nlink()), (4, 1));
+    fs::write(&real, "longer text").unwrap();
+    eventually("its size", || stat().len() == 11);
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+    eventually("its mode", || stat().mode() & 0o777 == 0o640);
+    fs::hard_link(&real, real.with_file_name("u.md")).unwrap();
+    eventually("its links", || stat().nlink() == 2);
+    fs::write(real.with_file_name("u.md"), "by another name").unwrap();
+    eventually("what another name wrote", || stat().len() == 15);
+    fs::remove_file(real.with_file_name("u.md")).unwrap();
+    eventually("that the other name went", || stat().nlink() == 1);
+    let held = fs::File::open(&inside).unwrap();
+    fs::write(real.with_file_name("new"), "new").unwrap();
+    fs::rename(real.with_file_name("new"), &real).unwrap();
+    eventually("the replacement", || stat().len() == 3);
+    eventually("that the one held open has no name", || held.metadata().unwrap().nlink() == 0);
+}
+
+#[test]
+fn thousands_of_foreign_changes_while_the_mount_is_read_are_all_seen() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::new(4);
+    let (inside, real) = (world.at.join("tickets"), world.place.ws().join("tickets"));
+    (0..300).for_each(|n| fs::write(real.join(format!("{n}.md")), "0").unwrap());
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let mtimes = |dir: &Path| -> Vec<_> {
+        (0..300)
+            .map(|n| fs::metadata(dir.join(format!("{n}.md"))).map(|m| (m.len(), m.modified().unwrap())).ok())
+            .collect()
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    fs::read_dir(&inside).unwrap().flatten().for_each(|entry| drop(entry.metadata()));
+                    mtimes(&inside);
+                }
+            });
+        }
+        for round in 1..30 {
+            for n in (0..300).filter(|n| n % 7 == round % 7) {
+                let path = real.join(format!("{n}.md"));
+                match round % 3 {
+                    0 => fs::write(&path, "x".repeat(round)).unwrap(),
+                    1 => drop(fs::remove_file(&path)),
+                    _ => {
+                        fs::write(real.join("t"), "y".repeat(round)).unwrap();
+                        fs::rename(real.join("t"), &path).unwrap();
+                    }
+                }
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    eventually("the mount shows what is there", || mtimes(&inside) == mtimes(&real));
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub enum LocationError {
 impl Location {
     /// Finds the workspace that holds `start`, looking upwards.
     pub fn discover(start: &Path) -> Result<Self, LocationError> {
-        // A dead mount has a path, but nothing behind it: the kernel may still know attributes, but no free blocks.
+        // A dead mount has a path, but nothing behind it. The kernel may still remember what `stat` said, but never this.
         let real = start.canonicalize().and_then(|real| Ok(rustix::fs::statfs(&real).map(|_| real)?));
         let start = real.map_err(|source| match source.raw_os_error() {
             Some(libc::ENOTCONN) => LocationError::DeadMount(start.to_owned()),

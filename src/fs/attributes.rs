@@ -3,7 +3,7 @@
 use super::{
     Errno, Fs, Result,
     node::{Node, RealNode},
-    types::{Attr, Caller, Fh, FileKind, Ino, SetAttr, SetTime, StatFs},
+    types::{Attr, Caller, Fh, FileKind, Ino, Lasts, SetAttr, SetTime, StatFs},
     views::Virtual,
 };
 use crate::domain::op::OpKind;
@@ -41,7 +41,7 @@ impl Fs {
         if (SetAttr { size: None, ..*set }) != SetAttr::default() {
             self.record_by(caller, node.path(), OpKind::Setattr);
         }
-        node.attr()
+        node.own_attr()
     }
 
     fn truncate(&self, caller: &Caller, node: &RealNode, fh: Option<Fh>, len: u64) -> Result<()> {
@@ -91,6 +91,9 @@ impl Fs {
             gid: owner.st_gid,
             rdev: 0,
             blksize: 4096,
+            // Where a link leads never changes: another target is another inode.
+            lasts: if kind == FileKind::Symlink { Lasts::UntilAnnounced } else { Lasts::Not },
+            name_lasts: Lasts::Not,
         })
     }
 

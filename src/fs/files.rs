@@ -100,7 +100,7 @@ impl Fs {
     /// thread that was sent back comes through with its next open, however often that file has changed meanwhile.
     fn look_again_if_stale(&self, caller: &Caller, node: &RealNode, attr: &Attr) -> Result<()> {
         let was_sent_back = self.sent_back.take(caller);
-        if was_sent_back || !node.is_stale(attr) || !self.sent_back.put(caller) {
+        if was_sent_back || !node.told.is_stale(attr) || !self.sent_back.put(caller) {
             return Ok(());
         }
         Err(Errno::STALE)
@@ -119,7 +119,7 @@ impl Fs {
         let attr = Attr::new(node.ino, &fs::fstat(&fd)?);
         self.look_again_if_stale(caller, node, &attr)?;
         self.opened_by(caller, node, &attr);
-        let caching = if node.is_stale(&attr) { Caching::Fresh } else { Caching::Keep };
+        let caching = if node.told.is_stale(&attr) { Caching::Fresh } else { Caching::Keep };
         let fh = self.add_file(node.clone(), fd, OFlags::RDONLY);
         Ok(OpenReply { fh, caching, read_only: true })
     }
@@ -145,7 +145,7 @@ impl Fs {
         if access != OFlags::WRONLY && !truncates {
             self.opened_by(caller, node, &attr);
         }
-        let caching = if node.is_stale(&attr) { Caching::Fresh } else { Caching::Keep };
+        let caching = if node.told.is_stale(&attr) { Caching::Fresh } else { Caching::Keep };
         Ok(OpenReply { fh, caching, read_only: access == OFlags::RDONLY })
     }
 

@@ -34,8 +34,10 @@ struct Listed {
 }
 
 impl Fs {
-    pub fn opendir(&self, ino: Ino) -> Result<Fh> {
+    /// Answers, too, whether the kernel may keep the listing: until what changes in the folder is announced.
+    pub fn opendir(&self, ino: Ino) -> Result<(Fh, bool)> {
         let node = self.node(ino)?;
+        let lasts = matches!(&node, Node::Real(folder) if folder.is_watched());
         let fd = match &node {
             Node::Real(folder) => {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -46,7 +48,7 @@ impl Fs {
         };
         let fh = self.next_fh();
         self.folders.insert(fh.0, Arc::new(OpenFolder { node, fd, listing: Mutex::default() }));
-        Ok(fh)
+        Ok((fh, lasts))
     }
 
     /// Names from position `offset` on. Position 0 takes the listing anew.

@@ -3,7 +3,8 @@
 use super::{
     Errno, Fs, ROOT_NAMES, Result,
     node::{HANDLE_ONLY, Node, RealNode, proc_path},
-    types::{Attr, Caching, Caller, Fh, FileKind, Ino, OpenReply},
+    told::Known,
+    types::{Attr, Caching, Caller, Fh, FileKind, Ino, Lasts, OpenReply},
     views::{Folder, Virtual},
 };
 use crate::domain::op::OpKind;
@@ -22,12 +23,17 @@ impl Fs {
             Node::Virtual(folder) => self.lookup_virtual(&folder, name),
             Node::Real(folder) => match self.enter(&folder, name) {
                 Err(Errno::NOENT) if parent == Ino::ROOT => self.lookup_in_root(name),
-                Err(Errno::NOENT) => {
-                    folder.drop_child(name);
-                    Err(Errno::NOENT)
-                }
                 found => found.map(|(_, attr)| attr),
             },
+        }
+    }
+
+    /// For how long the kernel may believe that a name is missing, which [`Fs::lookup`] just answered.
+    pub fn missing_lasts(&self, parent: Ino, name: &OsStr) -> Lasts {
+        match self.nodes.folder(parent) {
+            Err(_) => Lasts::Not,
+            Ok(folder) if folder.names.put_missing(name) && folder.is_watched() => Lasts::UntilAnnounced,
+            Ok(_) => Lasts::Moment,
         }
     }
 
@@ -97,7 +103,8 @@ impl Fs {
         };
         let handle = fs::open(proc_path(file.as_fd()), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         self.give_to(caller, handle.as_fd(), &folder, mode)?;
-        let (node, attr) = self.nodes.enter(handle, &folder, name)?;
+        let (node, _) = self.nodes.enter(handle, &folder, name)?;
+        let attr = node.own_attr()?;
         folder.own_change();
         self.made_by(caller, &node);
         let fh = self.add_file(node, file, access);
@@ -163,7 +170,8 @@ impl Fs {
             let _pass = self.root.gate().pass();
             fs::linkat(fs::CWD, node.handle()?.proc_path(), folder.handle()?, name, AtFlags::SYMLINK_FOLLOW)?;
         }
-        let (_, attr) = self.enter(&folder, name)?;
+        let (node, _) = self.enter(&folder, name)?;
+        let attr = node.own_attr()?;
         folder.own_change();
         let path = folder.path_of(name);
         match old {
@@ -258,8 +266,8 @@ impl Fs {
     fn renamed(&self, from: (&Arc<RealNode>, &OsStr), to: (&Arc<RealNode>, &OsStr), exchange: bool) {
         let moved = self.known_child(from.0, from.1);
         let replaced = self.known_child(to.0, to.1);
-        from.0.drop_child(from.1);
-        to.0.drop_child(to.1);
+        from.0.names.put_missing(from.1);
+        to.0.names.forget(to.1);
         if let Some(node) = replaced {
             node.leave(to.0, to.1);
             if exchange {
@@ -277,7 +285,7 @@ impl Fs {
 
     fn name_lost(&self, folder: &Arc<RealNode>, name: &OsStr) {
         let node = self.known_child(folder, name);
-        folder.drop_child(name);
+        folder.names.put_missing(name);
         if let Some(node) = node {
             node.leave(folder, name);
             node.own_change();
@@ -292,7 +300,10 @@ impl Fs {
     }
 
     fn known_child(&self, folder: &RealNode, name: &OsStr) -> Option<Arc<RealNode>> {
-        self.nodes.real(folder.child(name)?).ok()
+        match folder.names.get(name)? {
+            Known::As(ino) => self.nodes.real(ino).ok(),
+            Known::Missing => None,
+        }
     }
 
     /// Counts a lookup of an entry of a real folder.
@@ -308,7 +319,8 @@ impl Fs {
     fn adopt(&self, caller: &Caller, folder: &Arc<RealNode>, name: &OsStr, mode: u32) -> Result<Attr> {
         let fd = fs::openat(folder.handle()?, name, HANDLE_ONLY, Mode::empty())?;
         self.give_to(caller, fd.as_fd(), folder, mode)?;
-        let (_, attr) = self.nodes.enter(fd, folder, name)?;
+        let (node, _) = self.nodes.enter(fd, folder, name)?;
+        let attr = node.own_attr()?;
         folder.own_change();
         Ok(attr)
     }
@@ -336,10 +348,7 @@ impl Fs {
     fn lookup_in_root(&self, name: &OsStr) -> Result<Attr> {
         match name.to_str().filter(|name| ROOT_NAMES.contains(name)) {
             Some(name) => self.enter_virtual(Arc::new(Virtual::Folder(name.to_owned()))),
-            None => {
-                self.nodes.folder(Ino::ROOT)?.drop_child(name);
-                Err(Errno::NOENT)
-            }
+            None => Err(Errno::NOENT),
         }
     }
 

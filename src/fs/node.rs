@@ -2,13 +2,14 @@
 //!
 //! A real node holds an `O_PATH` descriptor, so that its inode number cannot be reused before the kernel forgets it; when
 //! descriptors run short, further files are held by name alone, and found again for each operation. A node remembers the
-//! name it was last reached by, for the paths of events, and what the kernel was last told about it, so that only changes
-//! made by others are announced.
+//! name it was last reached by, for the paths of events, and what the kernel was told about it (`told.rs`).
 
 use super::{
     table::Table,
-    types::{Attr, Errno, FileKind, Ino, Result, Time},
+    told::{Names, Told},
+    types::{Attr, Errno, FileKind, Ino, Lasts, Result},
     views::Virtual,
+    watches::{Watch, Watches},
 };
 use crate::domain::path::WsPath;
 use parking_lot::Mutex;
@@ -46,15 +47,14 @@ pub(super) struct RealNode {
     fd: OnceLock<OwnedFd>,
     /// Written to since the last time that nobody held it open for writing.
     pub modified: AtomicBool,
-    // Each of these locks is held by itself and for a moment.
+    /// Of a folder whose changes are seen, for as long as they are.
+    watch: Option<Watch>,
+    watched: AtomicBool,
+    /// Held by itself and for a moment.
     place: Mutex<Option<Arc<Place>>>,
-    told: Mutex<Option<Version>>,
-    /// The names in this folder that the kernel knows, and what it knows them as; nothing until there is one. A name is
-    /// shared with the node's place.
-    children: Mutex<Option<Box<Children>>>,
+    pub told: Told,
+    pub names: Names,
 }
-
-type Children = HashMap<Arc<OsStr>, Ino>;
 
 /// An `O_PATH` descriptor of a node, for as long as one system call needs it.
 pub(super) enum Handle<'a> {
@@ -89,31 +89,19 @@ pub(super) struct Place {
     pub name: Arc<OsStr>,
 }
 
-/// As much of `stat` as tells that somebody changed a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Version {
-    size: u64,
-    mtime: Time,
-    ctime: Time,
-}
-
-impl From<&Attr> for Version {
-    fn from(attr: &Attr) -> Self {
-        Self { size: attr.size, mtime: attr.mtime, ctime: attr.ctime }
-    }
-}
-
 impl RealNode {
-    fn new(ino: Ino, fd: Option<OwnedFd>, stat: &Stat) -> Self {
+    fn new(ino: Ino, fd: Option<OwnedFd>, stat: &Stat, watch: Option<Watch>) -> Self {
         Self {
             ino,
             kind: FileKind::of_mode(stat.st_mode),
             id: id_of(stat),
             fd: fd.map_or_else(OnceLock::new, OnceLock::from),
             modified: AtomicBool::new(false),
+            watched: AtomicBool::new(watch.is_some()),
+            watch,
             place: Mutex::default(),
-            told: Mutex::default(),
-            children: Mutex::default(),
+            told: Told::default(),
+            names: Names::default(),
         }
     }
 
@@ -136,31 +124,35 @@ impl RealNode {
 
     /// What the disk says now; the caller is about to tell the kernel.
     pub fn attr(&self) -> Result<Attr> {
-        let attr = self.peek()?;
-        *self.told.lock() = Some(Version::from(&attr));
-        Ok(attr)
+        self.told.say(|| self.peek())
+    }
+
+    /// What the disk says now, after a change that the kernel asked for: what it knows is not stale because of it.
+    pub fn own_attr(&self) -> Result<Attr> {
+        self.told.own(|| self.peek())
+    }
+
+    /// The kernel itself asked for a change just made.
+    pub fn own_change(&self) {
+        // What cannot be looked at is announced, should it be seen.
+        let _ = self.own_attr();
     }
 
     /// What the disk says now, for the daemon's own use.
     pub fn peek(&self) -> Result<Attr> {
-        Ok(Attr::new(self.ino, &fs::fstat(self.handle()?)?))
+        // Asked before the disk: what is watched by then is seen to change from then on.
+        let lasting = self.lasting();
+        Ok(lasting.of(self.ino, &fs::fstat(self.handle()?)?))
     }
 
-    /// The kernel itself asked for a change just made: what it knows is not stale because of it.
-    pub fn own_change(&self) {
-        if let Ok(attr) = self.peek() {
-            *self.told.lock() = Some(Version::from(&attr));
-        }
+    /// Whether changes of this folder, and of what is in it, are seen.
+    pub fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Acquire)
     }
 
-    /// Whether the file differs from what the kernel was told.
-    pub fn is_stale(&self, attr: &Attr) -> bool {
-        self.told.lock().is_some_and(|told| told != Version::from(attr))
-    }
-
-    /// The kernel is being told to drop what it knows.
-    pub fn untell(&self) {
-        *self.told.lock() = None;
+    fn lasting(&self) -> Lasting {
+        let in_watched = self.place.lock().as_ref().is_some_and(|place| place.parent.is_watched());
+        Lasting { in_watched, watched: self.is_watched() }
     }
 
     /// Opens the file itself for reading or writing.
@@ -199,20 +191,9 @@ impl RealNode {
         Ok(fs::statat(self.handle()?, name, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
-    /// What the kernel knows this name in the folder as.
-    pub fn child(&self, name: &OsStr) -> Option<Ino> {
-        self.children.lock().as_ref()?.get(name).copied()
-    }
-
-    /// The kernel no longer knows the name.
-    pub fn drop_child(&self, name: &OsStr) -> Option<Ino> {
-        self.children.lock().as_mut()?.remove(name)
-    }
-
     /// The kernel learns a name of this node.
     pub fn put(self: &Arc<Self>, parent: &Arc<RealNode>, name: &OsStr) {
-        let name = Arc::<OsStr>::from(name);
-        parent.children.lock().get_or_insert_default().insert(name.clone(), self.ino);
+        let name = parent.names.put(name, self.ino);
         let mut place = self.place.lock();
         if !place.as_ref().is_some_and(|place| Arc::ptr_eq(&place.parent, parent) && place.name == name) {
             *place = Some(Arc::new(Place { parent: parent.clone(), name }));
@@ -228,9 +209,32 @@ impl RealNode {
     }
 }
 
+/// Why an answer about a file may be believed for long.
+struct Lasting {
+    /// The folder it was reached through is watched.
+    in_watched: bool,
+    /// It is a folder that is watched itself.
+    watched: bool,
+}
+
+impl Lasting {
+    /// A file with several names may be changed by one that is not watched; a folder's own watch tells all about it.
+    fn of(&self, ino: Ino, stat: &Stat) -> Attr {
+        let attr = Attr::new(ino, stat);
+        let announced = match attr.kind {
+            FileKind::Folder => self.watched,
+            FileKind::File | FileKind::Symlink => self.in_watched && attr.nlink == 1,
+            _ => false,
+        };
+        let lasts = |announced: bool| if announced { Lasts::UntilAnnounced } else { Lasts::Moment };
+        Attr { lasts: lasts(announced), name_lasts: lasts(self.in_watched), ..attr }
+    }
+}
+
 /// All nodes that the kernel holds.
 pub(super) struct Nodes {
     table: Table<Entry>,
+    pub watches: Watches,
     /// Numbers of files on other devices, by device and inode.
     foreign: Mutex<HashMap<(u64, u64), Ino>>,
     next_foreign: AtomicU64,
@@ -253,13 +257,15 @@ impl Nodes {
         let stat = fs::fstat(&root)?;
         let nodes = Self {
             table: Table::default(),
+            watches: Watches::new(),
             foreign: Mutex::default(),
             next_foreign: AtomicU64::new(Ino::FOREIGN),
             root_dev: id_of(&stat).0,
             held: AtomicUsize::new(0),
             budget,
         };
-        let root = Arc::new(RealNode::new(Ino::ROOT, Some(root), &stat));
+        let watch = nodes.watches.add(Ino::ROOT, root.as_fd());
+        let root = Arc::new(RealNode::new(Ino::ROOT, Some(root), &stat, watch));
         nodes.table.insert(Ino::ROOT.0, Entry { node: Node::Real(root), lookups: 1 });
         Ok(nodes)
     }
@@ -281,33 +287,47 @@ impl Nodes {
         if node.kind == FileKind::Folder { Ok(node) } else { Err(Errno::NOTDIR) }
     }
 
-    /// Counts one lookup of the file behind an `O_PATH` descriptor.
+    /// Counts one lookup of the file behind an `O_PATH` descriptor, about which the kernel is about to be told.
     pub fn enter(&self, fd: OwnedFd, parent: &Arc<RealNode>, name: &OsStr) -> Result<(Arc<RealNode>, Attr)> {
-        let stat = fs::fstat(&fd)?;
+        let mut stat = fs::fstat(&fd)?;
         let ino = self.ino_of(id_of(&stat));
         let node = self.table.with(ino.0, |shard| match shard.get_mut(&ino.0) {
             Some(Entry { node: Node::Real(node), lookups }) => {
                 *lookups += 1;
-                node.clone()
+                Ok(node.clone())
             }
             _ => {
-                let node = Arc::new(self.new_node(ino, fd, &stat));
+                let node = Arc::new(self.new_node(ino, fd, &mut stat)?);
                 shard.insert(ino.0, Entry { node: Node::Real(node.clone()), lookups: 1 });
-                node
+                Ok::<_, Errno>(node)
             }
-        });
+        })?;
         node.put(parent, name);
-        let attr = Attr::new(ino, &stat);
-        *node.told.lock() = Some(Version::from(&attr));
+        let lasting = Lasting { in_watched: parent.is_watched(), watched: node.is_watched() };
+        let attr = node.told.say(|| Ok(lasting.of(ino, &stat)))?;
         Ok((node, attr))
     }
 
     /// A file gives its descriptor back when there are too many; a folder keeps it, for the files in it are found by it.
-    fn new_node(&self, ino: Ino, fd: OwnedFd, stat: &Stat) -> RealNode {
+    fn new_node(&self, ino: Ino, fd: OwnedFd, stat: &mut Stat) -> Result<RealNode> {
         let is_folder = FileKind::of_mode(stat.st_mode) == FileKind::Folder;
+        let watch = if is_folder { self.watches.add(ino, fd.as_fd()) } else { None };
+        if watch.is_some() {
+            // As of a moment from which on changes are seen.
+            *stat = fs::fstat(&fd)?;
+        }
         let keeps = is_folder || self.held.load(Ordering::Relaxed) < self.budget;
         self.held.fetch_add(keeps.into(), Ordering::Relaxed);
-        RealNode::new(ino, keeps.then_some(fd), stat)
+        Ok(RealNode::new(ino, keeps.then_some(fd), stat, watch))
+    }
+
+    /// Every file and folder that the kernel knows.
+    pub fn all_real(&self) -> Vec<Arc<RealNode>> {
+        let real = |entry: &Entry| match &entry.node {
+            Node::Real(node) => Some(node.clone()),
+            Node::Virtual(_) => None,
+        };
+        self.table.filter_map(real)
     }
 
     /// Takes hold of a file that is about to lose its name.
@@ -337,7 +357,15 @@ impl Nodes {
         let gone = self.table.with(ino.0, |shard| {
             let entry = shard.get_mut(&ino.0)?;
             entry.lookups = entry.lookups.saturating_sub(count);
-            if entry.lookups == 0 { shard.remove(&ino.0) } else { None }
+            let gone = if entry.lookups == 0 { shard.remove(&ino.0) } else { None };
+            // Together with the node: whoever enters the folder again watches it anew.
+            if let Some(Entry { node: Node::Real(node), .. }) = &gone
+                && let Some(watch) = node.watch
+            {
+                node.watched.store(false, Ordering::Release);
+                self.watches.remove(watch);
+            }
+            gone
         });
         if let Some(Entry { node: Node::Real(node), .. }) = gone {
             self.forgotten(&node);
@@ -347,12 +375,7 @@ impl Nodes {
     fn forgotten(&self, node: &RealNode) {
         self.held.fetch_sub(node.fd.get().is_some().into(), Ordering::Relaxed);
         if let Some(place) = node.place() {
-            let mut children = place.parent.children.lock();
-            if let Some(children) = &mut *children
-                && children.get(&place.name) == Some(&node.ino)
-            {
-                children.remove(&place.name);
-            }
+            place.parent.names.forget_inode(&place.name, node.ino);
         }
         if node.ino.0 >= Ino::FOREIGN {
             self.foreign.lock().remove(&node.id);

@@ -34,12 +34,12 @@ impl<V: Clone> Table<V> {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
-    /// All values; a moment's answer.
-    pub fn values(&self) -> Vec<V> {
-        self.shards.iter().flat_map(|shard| shard.lock().values().cloned().collect::<Vec<_>>()).collect()
+    /// What `pick` makes of each value, in no order.
+    pub fn filter_map<T>(&self, pick: impl Fn(&V) -> Option<T>) -> Vec<T> {
+        self.shards.iter().flat_map(|shard| shard.lock().values().filter_map(&pick).collect::<Vec<_>>()).collect()
     }
 
-    /// Works on one shard as a whole: `work` must be short and take no other lock.
+    /// Works on one shard as a whole: `work` must be short.
     pub fn with<T>(&self, key: u64, work: impl FnOnce(&mut HashMap<u64, V>) -> T) -> T {
         work(&mut self.shard(key).lock())
     }

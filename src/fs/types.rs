@@ -65,6 +65,17 @@ impl From<io::Error> for Errno {
     }
 }
 
+/// For how long the kernel may believe an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lasts {
+    /// It asks each time.
+    Not,
+    /// Changes are not seen, or not all: it soon asks again.
+    Moment,
+    /// Every change is seen, and announced.
+    UntilAnnounced,
+}
+
 pub type Result<T, E = Errno> = std::result::Result<T, E>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,6 +132,10 @@ pub struct Attr {
     pub gid: u32,
     pub rdev: u32,
     pub blksize: u32,
+    /// For how long this may be believed.
+    pub lasts: Lasts,
+    /// For how long that the name it was reached by stands for this inode.
+    pub name_lasts: Lasts,
 }
 
 impl Attr {
@@ -140,6 +155,8 @@ impl Attr {
             gid: stat.st_gid,
             rdev: stat.st_rdev as u32,
             blksize: stat.st_blksize as u32,
+            lasts: Lasts::Moment,
+            name_lasts: Lasts::Moment,
         }
     }
 }

@@ -3,11 +3,8 @@
 mod convert;
 
 use super::session::Ended;
-use crate::fs::{DirEntry, DirSink, Errno, Fh, Fs, Ino, SetAttr};
-use convert::{
-    GENERATION, TTL, TTL_NONE, attr_ttl, caller, enter, entry_ttl, errno, file_attr, file_type, fopen, missing,
-    send_xattr, set_time,
-};
+use crate::fs::{DirEntry, DirSink, Errno, Fh, Fs, Ino, Lasts, SetAttr};
+use convert::{GENERATION, caller, enter, errno, file_attr, file_type, fopen, missing, send_xattr, set_time, ttl};
 use fuser::{
     BsdFileFlags, CopyFileRangeFlags, FileAttr, FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags, IoctlFlags,
     KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags, ReplyAttr, ReplyCreate,
@@ -15,7 +12,7 @@ use fuser::{
     ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     ffi::OsStr,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -38,6 +35,12 @@ const WANTED: [InitFlags; 7] = [
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SERVING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is serving a request of the kernel.
+pub(super) fn is_serving() -> bool {
+    SERVING.get()
 }
 
 /// The kernel's view of [`Fs`].
@@ -60,6 +63,8 @@ impl Drop for Adapter {
 
 /// A panic costs its own request an EIO (a reply that is dropped says so), never the mount.
 fn guarded(request: impl FnOnce()) {
+    // Such a thread does nothing else.
+    SERVING.set(true);
     if catch_unwind(AssertUnwindSafe(request)).is_err() {
         tracing::error!("a file system request panicked");
     }
@@ -89,7 +94,9 @@ impl Filesystem for Adapter {
         let parent = Ino(parent.0);
         guarded(|| match self.fs.lookup(parent, name) {
             Ok(attr) => enter(reply, &attr),
-            Err(Errno::NOENT) if !parent.is_virtual() => reply.entry(&TTL, &missing(), GENERATION),
+            Err(Errno::NOENT) if !parent.is_virtual() => {
+                reply.entry(&ttl(self.fs.missing_lasts(parent, name)), &missing(), GENERATION);
+            }
             Err(error) => reply.error(errno(error)),
         });
     }
@@ -99,7 +106,7 @@ impl Filesystem for Adapter {
     }
 
     fn getattr(&self, _request: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        answer!(reply, self.fs.getattr(Ino(ino.0)), attr => reply.attr(&attr_ttl(&attr), &file_attr(&attr)));
+        answer!(reply, self.fs.getattr(Ino(ino.0)), attr => reply.attr(&ttl(attr.lasts), &file_attr(&attr)));
     }
 
     fn setattr(
@@ -122,7 +129,8 @@ impl Filesystem for Adapter {
     ) {
         let set = SetAttr { mode, uid, gid, size, atime: atime.map(set_time), mtime: mtime.map(set_time) };
         let changed = || self.fs.setattr(&caller(request), Ino(ino.0), fh.map(|fh| Fh(fh.0)), &set);
-        answer!(reply, changed(), attr => reply.attr(&attr_ttl(&attr), &file_attr(&attr)));
+        // The kernel takes this answer in even if a change was announced meanwhile.
+        answer!(reply, changed(), attr => reply.attr(&ttl(attr.lasts.min(Lasts::Moment)), &file_attr(&attr)));
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
@@ -194,7 +202,7 @@ impl Filesystem for Adapter {
     ) {
         let created = || self.fs.create(&caller(request), Ino(parent.0), name, mode, flags);
         answer!(reply, created(), (attr, open) => {
-            reply.created(&TTL, &file_attr(&attr), GENERATION, FileHandle(open.fh.0), fopen(&open));
+            reply.created(&ttl(attr.lasts.min(attr.name_lasts)), &file_attr(&attr), GENERATION, FileHandle(open.fh.0), fopen(&open));
         });
     }
 
@@ -261,7 +269,10 @@ impl Filesystem for Adapter {
     }
 
     fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        answer!(reply, self.fs.opendir(Ino(ino.0)), fh => reply.opened(FileHandle(fh.0), FopenFlags::empty()));
+        let cached = FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE;
+        answer!(reply, self.fs.opendir(Ino(ino.0)), (fh, lasts) => {
+            reply.opened(FileHandle(fh.0), if lasts { cached } else { FopenFlags::empty() });
+        });
     }
 
     fn readdir(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, reply: ReplyDirectory) {
@@ -402,8 +413,9 @@ struct NamesAndAttrs(ReplyDirectoryPlus);
 impl DirSink for NamesAndAttrs {
     fn add(&mut self, entry: DirEntry<'_>) -> bool {
         let (ttl, attr) = match entry.attr {
-            Some(attr) => (entry_ttl(attr), file_attr(attr)),
-            None => (TTL_NONE, FileAttr { ino: INodeNo(entry.ino.0), kind: file_type(entry.kind), ..missing() }),
+            // One time for both the name and the attributes.
+            Some(attr) => (ttl(attr.lasts.min(attr.name_lasts)), file_attr(attr)),
+            None => (ttl(Lasts::Not), FileAttr { ino: INodeNo(entry.ino.0), kind: file_type(entry.kind), ..missing() }),
         };
         !self.0.add(INodeNo(entry.ino.0), entry.offset, entry.name, &ttl, &attr, GENERATION)
     }

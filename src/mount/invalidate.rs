@@ -1,64 +1,137 @@
 //! Tells the kernel what to forget, from a thread of its own.
 //!
-//! A notification sent by a thread that serves requests, or under a lock that such a thread needs, would wait for itself.
-//! So everybody only leaves a note here, and this thread holds nothing while it speaks to the kernel.
+//! A notification waits for requests that are under way, so one that is sent by a thread that serves requests, or under a
+//! lock that such a thread needs, would wait for itself. Everybody else only leaves a note here, and this thread holds
+//! nothing while it speaks to the kernel.
 
 use crate::{
     domain::path::WsPath,
-    fs::{Fs, Stale},
+    fs::{Changes, Fs, Ino, Stale},
 };
 use parking_lot::{Condvar, Mutex};
-use std::{collections::HashSet, mem, sync::Arc};
+use rustix::{
+    event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
+    fd::OwnedFd,
+};
+use std::{
+    collections::HashSet,
+    io, mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What no watch sees is found by comparing everything, so often.
+const DOUBT: Duration = Duration::from_secs(60);
+/// What belongs together is looked at together, and our own changes when they are over.
+const BURST: Duration = Duration::from_millis(1);
+/// How long whoever changed a file waits until the kernel was told.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the kernel is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Notice<'s> {
+    /// To answer when whatever it asked for in this folder has arrived.
+    Settle(Ino),
+    Forget(&'s Stale),
+}
 
 /// Notes left for the notifier thread.
-#[derive(Default)]
 pub(super) struct Invalidator {
     notes: Mutex<Notes>,
-    wake: Condvar,
+    /// Readable when there is a note.
+    left: OwnedFd,
+    /// Notes were dealt with.
+    done: Condvar,
 }
 
 #[derive(Default)]
 struct Notes {
     /// Changed underneath; a path that is noted already is not noted twice.
     paths: HashSet<WsPath>,
+    /// Notes ever left, and how many of them were dealt with.
+    count: u64,
+    dealt_with: u64,
     stopped: bool,
 }
 
 impl Invalidator {
-    /// A path was changed, perhaps not through the mount.
-    pub fn changed(&self, path: &WsPath) {
-        self.note(|notes| {
-            notes.paths.insert(path.clone());
-        });
+    pub fn new() -> io::Result<Self> {
+        let left = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Self { notes: Mutex::default(), left, done: Condvar::new() })
+    }
+
+    /// A path was changed, perhaps not through the mount. `waits`: returns when the kernel knows, or after a while.
+    pub fn changed(&self, path: &WsPath, waits: bool) {
+        let mut notes = self.notes.lock();
+        if notes.stopped {
+            return;
+        }
+        notes.paths.insert(path.clone());
+        notes.count += 1;
+        let mine = notes.count;
+        self.wake();
+        if waits {
+            let open = |notes: &mut Notes| notes.dealt_with < mine && !notes.stopped;
+            self.done.wait_while_for(&mut notes, open, PATIENCE);
+        }
     }
 
     /// Ends [`Invalidator::run`].
     pub fn stop(&self) {
-        self.note(|notes| notes.stopped = true);
+        self.notes.lock().stopped = true;
+        self.wake();
+        self.done.notify_all();
     }
 
-    fn note(&self, write: impl FnOnce(&mut Notes)) {
-        write(&mut self.notes.lock());
-        self.wake.notify_one();
+    fn wake(&self) {
+        // It is readable already when this fails.
+        let _ = rustix::io::write(&self.left, &1_u64.to_ne_bytes());
     }
 
-    /// Sends what is stale until stopped.
-    pub fn run(&self, fs: &Fs, send: impl Fn(&Stale)) {
-        while let Some(notes) = self.next() {
-            // Two paths can make the same thing stale (the folder they are in).
-            let stale: HashSet<Stale> = notes.paths.iter().flat_map(|path| fs.stale(path)).collect();
-            stale.iter().for_each(&send);
+    /// Tells what is stale until stopped.
+    pub fn run(&self, fs: &Fs, tell: impl Fn(&Notice<'_>)) {
+        let mut doubted = Instant::now();
+        while let Some((paths, upto)) = self.next(fs, doubted + DOUBT) {
+            let mut changes = fs.changes();
+            paths.iter().for_each(|path| fs.add_path(&mut changes, path));
+            if doubted.elapsed() >= DOUBT {
+                changes.add_doubt();
+                doubted = Instant::now();
+            }
+            announce(fs, &changes, &tell);
+            self.notes.lock().dealt_with = upto;
+            self.done.notify_all();
         }
     }
 
-    /// All notes so far; `None` when stopped.
-    fn next(&self) -> Option<Notes> {
+    /// Waits until something was noted or seen, or until `latest`. `None` when stopped.
+    fn next(&self, fs: &Fs, latest: Instant) -> Option<(HashSet<WsPath>, u64)> {
+        let watches = fs.changes_fd();
+        let mut polled = vec![PollFd::new(&self.left, PollFlags::IN)];
+        polled.extend(watches.as_ref().map(|watches| PollFd::new(watches, PollFlags::IN)));
+        wait(&mut polled, latest.saturating_duration_since(Instant::now()));
+        // Whoever left a note may be waiting.
+        wait(&mut polled[..1], BURST);
+        let _ = rustix::io::read(&self.left, &mut [0_u8; 8]);
         let mut notes = self.notes.lock();
-        while notes.paths.is_empty() && !notes.stopped {
-            self.wake.wait(&mut notes);
-        }
-        (!notes.stopped).then(|| mem::take(&mut *notes))
+        (!notes.stopped).then(|| (mem::take(&mut notes.paths), notes.count))
     }
+}
+
+fn wait(polled: &mut [PollFd<'_>], most: Duration) {
+    let timeout = Timespec { tv_sec: most.as_secs() as i64, tv_nsec: most.subsec_nanos().into() };
+    // An interrupted wait finds nothing, and waits again.
+    let _ = poll(polled, Some(&timeout));
+}
+
+/// Answers that are on their way and older than the change must arrive before what they say is taken back.
+fn announce(fs: &Fs, changes: &Changes, tell: &impl Fn(&Notice<'_>)) {
+    let unsettled = fs.unsettled(changes);
+    if unsettled.is_empty() {
+        return;
+    }
+    unsettled.into_iter().for_each(|folder| tell(&Notice::Settle(folder)));
+    fs.stale(changes).iter().for_each(|stale| tell(&Notice::Forget(stale)));
 }
 
 /// Stops the notifier thread when dropped.
@@ -73,15 +146,22 @@ impl Drop for Notifying {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
 
     #[test]
-    fn a_path_is_noted_once_and_nothing_is_left_after_it_was_taken() {
-        let invalidator = Invalidator::default();
+    fn nobody_waits_for_a_notifier_that_has_stopped() {
+        let invalidator = Arc::new(Invalidator::new().expect("a descriptor is left"));
         let path = WsPath::new("tickets/t.md").expect("a path");
-        invalidator.changed(&path);
-        invalidator.changed(&path);
-        assert_eq!(invalidator.next().expect("not stopped").paths, HashSet::from([path]));
+        let waiting = thread::spawn({
+            let (invalidator, path) = (invalidator.clone(), path.clone());
+            move || invalidator.changed(&path, true)
+        });
+        while invalidator.notes.lock().count == 0 {
+            thread::yield_now();
+        }
         invalidator.stop();
-        assert!(invalidator.next().is_none());
+        waiting.join().expect("it returns");
+        invalidator.changed(&path, true);
+        assert_eq!(invalidator.notes.lock().count, 1, "what is noted afterwards is not kept");
     }
 }

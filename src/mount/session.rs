@@ -1,9 +1,9 @@
 //! Mounting, staying mounted, and unmounting: exactly our own mount, whatever happened to it meanwhile.
 
 use super::{
-    fuse::Adapter,
+    fuse::{Adapter, is_serving},
     holders::{Holders, holders},
-    invalidate::{Invalidator, Notifying},
+    invalidate::{Invalidator, Notice, Notifying},
     mountinfo::{FS_NAME, MountEntry, is_dead, mounted_at, unmount_idle, unmount_lazily},
     supervisor::Supervisor,
 };
@@ -18,6 +18,7 @@ use rustix::{
     fd::{AsFd, OwnedFd},
 };
 use std::{
+    ffi::OsStr,
     fs, io,
     os::fd::AsRawFd,
     path::{Path, PathBuf},
@@ -30,6 +31,8 @@ use std::{
 const FAREWELL: Duration = Duration::from_secs(3);
 /// How long a mount may be busy before that is worth telling: a file manager's glance, say.
 const GLANCE: Duration = Duration::from_millis(500);
+/// What nobody calls a file: it is looked for in vain.
+const NO_NAME: &str = "\u{1}";
 /// Between two looks whether they are closed.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -131,7 +134,7 @@ pub fn mount(fs: Arc<Fs>, root: Arc<Root>, options: MountOptions) -> Result<Moun
     let failed = |error| MountError::Fuse(dir.clone(), error);
     // From here on a daemon that is killed leaves no dead mount.
     let supervisor = options.supervise.then(|| Supervisor::start(&dir)).transpose().map_err(failed)?;
-    let (invalidator, ended) = (Arc::<Invalidator>::default(), Arc::<Ended>::default());
+    let (invalidator, ended) = (Arc::new(Invalidator::new().map_err(failed)?), Arc::<Ended>::default());
     let adapter = Adapter::new(fs.clone(), ended.clone());
     let session = Session::new(adapter, &dir, &config(&options)).map_err(failed)?;
     let connection = session.as_fd().try_clone_to_owned().map_err(failed)?;
@@ -156,20 +159,23 @@ fn start_notifying(invalidator: Arc<Invalidator>, fs: Arc<Fs>, notifier: Notifie
     let listener = Arc::downgrade(&invalidator);
     root.on_foreign_change(Box::new(move |path| {
         if let Some(invalidator) = listener.upgrade() {
-            invalidator.changed(path);
+            // Whoever serves a request must not wait for the notifier, which may wait for the request.
+            invalidator.changed(path, !is_serving());
         }
     }));
-    let notify = move || invalidator.run(&fs, |stale| send(&notifier, stale));
+    let notify = move || invalidator.run(&fs, |notice| tell(&notifier, notice));
     thread::Builder::new().name("invalidate".to_owned()).spawn(notify).map(drop)
 }
 
-fn send(notifier: &Notifier, stale: &Stale) {
-    let sent = match stale {
-        Stale::Name { parent, name } => notifier.inval_entry(INodeNo(parent.0), name),
-        Stale::Content(ino) => notifier.inval_inode(INodeNo(ino.0), 0, 0),
+fn tell(notifier: &Notifier, notice: &Notice<'_>) {
+    let sent = match notice {
+        // The kernel takes the folder's lock to look for the name, and look-ups and listings hold it until they are done.
+        Notice::Settle(folder) => notifier.inval_entry(INodeNo(folder.0), OsStr::new(NO_NAME)),
+        Notice::Forget(Stale::Name { parent, name }) => notifier.inval_entry(INodeNo(parent.0), name),
+        Notice::Forget(Stale::Content(ino)) => notifier.inval_inode(INodeNo(ino.0), 0, 0),
     };
     if let Err(error) = sent {
-        tracing::debug!(%error, ?stale, "the kernel did not take a notification");
+        tracing::debug!(%error, ?notice, "the kernel did not take a notification");
     }
 }
 

@@ -61,14 +61,14 @@ enum Need {
 }
 
 impl Watcher {
-    /// Touches every path that changes and tells [`Root::notify_foreign`]. When the kernel's queue overflows, or a
-    /// watch cannot be placed, it scans instead of losing anything.
+    /// Touches every path that changes. When the kernel's queue overflows, or a watch cannot be placed, it scans instead of
+    /// losing anything.
     pub fn start(root: Arc<Root>, settler: Arc<Settler>) -> io::Result<Self> {
         let (needs, asked) = mpsc::channel();
         let base = PathBuf::from(format!("/proc/self/fd/{}/.", root.fd().as_raw_fd()));
         let state = Arc::<State>::default();
         let scans = state.clone();
-        let handler = Handler { base: base.clone(), root, settler: settler.clone(), needs: needs.clone(), state };
+        let handler = Handler { base: base.clone(), _root: root, settler: settler.clone(), needs: needs.clone(), state };
         let (state, first) = (handler.state.clone(), handler.clone());
         let mut watcher = notify::recommended_watcher(handler).map_err(io::Error::other)?;
         if let Err(error) = watcher.watch(&base, RecursiveMode::Recursive) {
@@ -107,7 +107,7 @@ impl Drop for Watcher {
 struct Handler {
     base: PathBuf,
     /// Keeps the descriptor in `base` open.
-    root: Arc<Root>,
+    _root: Arc<Root>,
     settler: Arc<Settler>,
     needs: Sender<Need>,
     state: Arc<State>,
@@ -128,7 +128,6 @@ impl notify::EventHandler for Handler {
         self.look_for_mark(&event);
         for path in event.paths.iter().filter_map(|path| relative(&self.base, path)) {
             self.settler.touch(&path, &Actor::named(EXTERNAL));
-            self.root.notify_foreign(&path);
         }
     }
 }
@@ -315,7 +314,7 @@ mod tests {
         let (needs, asked) = mpsc::channel();
         let base = PathBuf::from("/proc/self/fd/0/.");
         let state = Arc::<State>::default();
-        let mut handler = Handler { base, root, settler: settler.clone(), needs, state: state.clone() };
+        let mut handler = Handler { base, _root: root, settler: settler.clone(), needs, state: state.clone() };
         let overflow = notify::Event::new(EventKind::Other).set_flag(Flag::Rescan);
         notify::EventHandler::handle_event(&mut handler, Ok(overflow));
         drop(handler);

@@ -1,32 +1,26 @@
 //! Between our types and FUSE's, and how long the kernel may remember an answer.
 
-use crate::fs::{Attr, Caching, Caller, Errno, FileKind, OpenReply, SetTime, Time};
+use crate::fs::{Attr, Caching, Caller, Errno, FileKind, Lasts, OpenReply, SetTime, Time};
 use fuser::{FileAttr, FileType, FopenFlags, Generation, INodeNo, ReplyEntry, ReplyXattr, Request, TimeOrNow};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Real files and missing names: changes underneath are announced, and this bounds what an announcement could miss.
-pub(super) const TTL: Duration = Duration::from_secs(1);
-/// Virtual names and generated files: asked for each time.
-pub(super) const TTL_NONE: Duration = Duration::ZERO;
-/// Where a virtual link leads never changes: another target is another inode.
-pub(super) const TTL_FOREVER: Duration = Duration::from_secs(3600);
+/// Of what is asked for again soon.
+const MOMENT: Duration = Duration::from_secs(1);
+/// Of what is announced when it changes.
+const LONG: Duration = Duration::from_secs(3600);
 /// Numbers are not reused while the kernel knows them.
 pub(super) const GENERATION: Generation = Generation(0);
 
 pub(super) fn enter(reply: ReplyEntry, attr: &Attr) {
-    reply.entry_with_ttls(&attr_ttl(attr), &entry_ttl(attr), &file_attr(attr), GENERATION);
+    reply.entry_with_ttls(&ttl(attr.lasts), &ttl(attr.name_lasts), &file_attr(attr), GENERATION);
 }
 
-pub(super) fn attr_ttl(attr: &Attr) -> Duration {
-    match (attr.ino.is_virtual(), attr.kind) {
-        (true, FileKind::Symlink) => TTL_FOREVER,
-        (true, _) => TTL_NONE,
-        (false, _) => TTL,
+pub(super) fn ttl(lasts: Lasts) -> Duration {
+    match lasts {
+        Lasts::Not => Duration::ZERO,
+        Lasts::Moment => MOMENT,
+        Lasts::UntilAnnounced => LONG,
     }
-}
-
-pub(super) fn entry_ttl(attr: &Attr) -> Duration {
-    if attr.ino.is_virtual() { TTL_NONE } else { TTL }
 }
 
 /// What a virtual file holds is as of its open; real pages stay cached, and closing a reader says nothing.
