@@ -17,6 +17,7 @@ mod stale;
 mod table;
 mod told;
 mod types;
+mod unopened;
 mod views;
 mod watches;
 
@@ -54,6 +55,7 @@ use std::{
     },
 };
 use table::Table;
+use unopened::Writers;
 pub use views::ROOT_NAMES;
 use views::Tree;
 
@@ -135,6 +137,9 @@ pub struct Fs {
     nodes: Nodes,
     files: Table<Arc<OpenFile>>,
     folders: Table<Arc<OpenFolder>>,
+    writers: Writers,
+    /// Whether the kernel says who opens a file, and when.
+    knows_readers: bool,
     next_fh: AtomicU64,
     actors: Actors,
     sent_back: SentBack,
@@ -157,6 +162,8 @@ impl Fs {
                 .map_err(|errno| io::Error::from_raw_os_error(errno.0))?,
             files: Table::default(),
             folders: Table::default(),
+            writers: Writers::default(),
+            knows_readers: true,
             next_fh: AtomicU64::new(1),
             actors: Actors::default(),
             sent_back: SentBack::default(),
@@ -164,6 +171,11 @@ impl Fs {
             tree: Mutex::default(),
             started: generated::now(),
         })
+    }
+
+    /// For a kernel that does not say what it opens and closes (`unopened.rs`).
+    pub fn without_opens(self) -> Self {
+        Self { knows_readers: false, ..self }
     }
 
     /// Virtual names that cannot be reached because the workspace has a real entry of the same name in its root.

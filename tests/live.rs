@@ -111,6 +111,36 @@ fn an_invalid_save_is_answered_and_its_bytes_are_kept() {
 }
 
 #[test]
+fn with_fast_reads_a_save_of_any_kind_is_one_event() {
+    let workspace = Workspace::new();
+    workspace.ok(&["mount", "--fast-reads"]);
+    let title = |title: &str| TICKET.replace("Login fails", title);
+    let saves = [
+        ("cat > tickets/a.md", TICKET.to_owned(), "ticket.created"),
+        ("cat > tickets/a.md", title("in place"), "ticket.field_changed"),
+        ("cat > tickets/a.tmp && mv tickets/a.tmp tickets/a.md", title("renamed over"), "ticket.field_changed"),
+        (
+            "mv tickets/a.md tickets/a.md~ && cat > tickets/a.md && rm tickets/a.md~",
+            title("renamed away"),
+            "ticket.field_changed",
+        ),
+        ("dd of=tickets/a.md conv=fsync status=none", title("synced"), "ticket.field_changed"),
+    ];
+    for (save, text, event) in saves {
+        let since = workspace.last_event();
+        workspace.sh(&format!("{{ {save}; }} <<'END'\n{text}END"));
+        eventually(save, || (!workspace.events(since).is_empty()).then_some(()));
+        // Longer than any quiet time: what comes late would be a second event.
+        thread::sleep(Duration::from_secs(2));
+        let told = workspace.events(since);
+        let of_tickets: Vec<_> = names(&told).into_iter().filter(|name| name.starts_with("ticket.")).collect();
+        assert_eq!(of_tickets, [event], "{save}: {told:?}");
+    }
+    workspace.ok(&["unmount"]);
+    assert!(workspace.read("tickets/a.md").contains("synced"));
+}
+
+#[test]
 fn a_checkout_by_git_is_one_event_a_ticket() {
     let workspace = mounted();
     workspace.write("tickets/a.md", TICKET);

@@ -128,13 +128,24 @@ impl World {
     }
 
     fn at(at: PathBuf, place: Place, threads: usize) -> Result<Self, MountError> {
+        Self::mounted(at, place, MountOptions { threads, ..MountOptions::new("") })
+    }
+
+    /// With a kernel that opens and closes files without a word.
+    fn fast() -> Self {
+        let place = Place::new();
+        Self::mounted(place.mnt(), place, MountOptions { fast_reads: true, ..MountOptions::new("") }).unwrap()
+    }
+
+    fn mounted(at: PathBuf, place: Place, options: MountOptions) -> Result<Self, MountError> {
         let events = place.dir.join("events");
         fs::write(&events, "").unwrap();
         let host = Arc::new(TestHost { ops: Mutex::default(), catalog: Mutex::default(), events });
         let root = Arc::new(Root::open(&place.ws()).unwrap());
-        let fs = Arc::new(Fs::new(root.clone(), host.clone()).unwrap());
+        let fs = Fs::new(root.clone(), host.clone()).unwrap();
+        let fs = Arc::new(if options.fast_reads { fs.without_opens() } else { fs });
         // This test program answers to no `supervise`.
-        let options = MountOptions { threads, supervise: false, ..MountOptions::new(&at) };
+        let options = MountOptions { mountpoint: at.clone(), supervise: false, ..options };
         let mounted = mount(fs, root.clone(), options)?;
         Ok(Self { mounted, host, root, at, place })
     }
@@ -484,6 +495,87 @@ fn a_busy_mount_is_unmounted_all_the_same() {
     world.mounted.unmount();
     assert!(!world.at.join("t.md").exists());
     drop(held);
+}
+
+#[test]
+fn with_fast_reads_files_are_made_written_truncated_and_read_as_ever() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::fast();
+    let script = r#"
+        echo one > tickets/t; echo two >> tickets/t; cat tickets/t
+        (umask 377; echo locked > tickets/locked); cat tickets/locked; stat -c %a tickets/locked
+        exec 5<> tickets/t; rm tickets/t; echo lost >&5; head -1 /dev/fd/5; exec 5>&-
+        echo long text > tickets/u; echo x > tickets/u; cat tickets/u; truncate -s 1 tickets/u; wc -c < tickets/u
+        cp tickets/u tickets/v; mv tickets/v tickets/u; cat tickets/u; echo
+        python3 - <<'END'
+import mmap
+with open("tickets/map", "w+b") as f:
+    f.truncate(9000)
+    m = mmap.mmap(f.fileno(), 9000)
+    m[5000:5004] = b"text"
+    m.flush()
+assert open("tickets/map", "rb").read()[5000:5004] == b"text"
+END
+        (set -C; ! echo again > tickets/u) 2> /dev/null; cat status/health.json"#;
+    let expected = "one
+two
+locked
+400
+lost
+x
+1
+x
+{}
+";
+    assert_eq!(stdout(&sh(script, &world.at)), expected);
+    let on_disk = |name: &str| fs::read(world.place.ws().join("tickets").join(name)).unwrap();
+    assert_eq!(
+        (on_disk("u"), on_disk("locked")),
+        (
+            b"x".to_vec(),
+            b"locked
+"
+            .to_vec()
+        )
+    );
+    assert_eq!(&on_disk("map")[5000..5004], b"text");
+}
+
+#[test]
+fn with_fast_reads_a_save_ends_when_it_has_been_quiet() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::fast();
+    stdout(&sh("printf one > tickets/t.md; printf two >> tickets/t.md", &world.at));
+    let told = || -> Vec<_> {
+        let ops = world.host.ops.lock();
+        ops.iter().map(|op| serde_json::to_value(op).unwrap()["op"].as_str().unwrap().to_owned()).collect()
+    };
+    eventually("the save ends", || told().contains(&"close".to_owned()));
+    assert_eq!(told(), ["create", "write", "write", "close"]);
+    let refused = sh("printf nonsense > tickets/t.md; sync tickets/t.md", &world.at);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("Invalid argument"), "{refused:?}");
+    assert!(told().contains(&"fsync".to_owned()));
+}
+
+#[test]
+fn with_fast_reads_foreign_changes_are_seen_though_no_open_is() {
+    if !can_mount() {
+        return;
+    }
+    let world = World::fast();
+    let (inside, real) = (world.at.join("tickets/t.md"), world.place.ws().join("tickets/t.md"));
+    fs::write(&real, "before").unwrap();
+    eventually("the file appears", || fs::read_to_string(&inside).is_ok_and(|text| text == "before"));
+    for round in 0..20 {
+        // The same size, so that nothing but the announcement tells.
+        let text = format!("round{round:02}");
+        fs::write(&real, &text).unwrap();
+        eventually("the new text", || fs::read_to_string(&inside).unwrap() == text);
+    }
 }
 
 fn is_root() -> bool {

@@ -21,6 +21,9 @@ pub struct MountArgs {
     /// Mount here instead of over the workspace itself
     #[arg(long, value_name = "MOUNTPOINT")]
     at: Option<PathBuf>,
+    /// Read as fast as from the disk: the kernel opens and closes files without a word to trackfs
+    #[arg(long)]
+    fast_reads: bool,
     /// Stay in the foreground
     #[arg(long, short)]
     foreground: bool,
@@ -63,12 +66,15 @@ pub fn mount(args: &MountArgs, out: &mut Output) -> anyhow::Result<()> {
         ));
     }
     if args.foreground {
-        return mount_here(&at, args.at.clone(), out);
+        return mount_here(&at, args, out);
     }
     let mut arguments: Vec<OsString> = vec!["mount".into(), "--foreground".into(), at.dir.clone().into()];
     if let Some(mountpoint) = &args.at {
         // The daemon stands elsewhere.
         arguments.extend(["--at".into(), std::path::absolute(mountpoint)?.into()]);
+    }
+    if args.fast_reads {
+        arguments.push("--fast-reads".into());
     }
     out.line(detach::start(&at, &arguments)?)?;
     tell_shell(
@@ -94,11 +100,10 @@ fn stands_in(folder: &Path) -> bool {
 }
 
 /// Prints one line when the mount can be used, and returns when it has ended.
-fn mount_here(at: &Location, mountpoint: Option<PathBuf>, out: &mut Output) -> anyhow::Result<()> {
-    let place = mountpoint.as_ref().unwrap_or(&at.dir).display().to_string();
-    run::mount(at, &run::MountArgs { at: mountpoint, or_watch: false }, |_| {
-        announce(out, &format!("mounted at {place}"))
-    })
+fn mount_here(at: &Location, args: &MountArgs, out: &mut Output) -> anyhow::Result<()> {
+    let place = args.at.as_ref().unwrap_or(&at.dir).display().to_string();
+    let args = run::MountArgs { at: args.at.clone(), or_watch: false, fast_reads: args.fast_reads };
+    run::mount(at, &args, |_| announce(out, &format!("mounted at {place}")))
 }
 
 pub fn watch(args: &DirArgs, out: &mut Output) -> anyhow::Result<()> {

@@ -17,7 +17,7 @@ use std::{path::Path, sync::Arc, thread};
 const LOGGED: usize = 20;
 
 /// Mounts, and ends the session when somebody unmounts by hand.
-pub fn mount(session: &Session, mountpoint: &Path) -> anyhow::Result<Arc<Mounted>> {
+pub fn mount(session: &Session, mountpoint: &Path, fast_reads: bool) -> anyhow::Result<Arc<Mounted>> {
     let engine = &session.engine;
     let host = Arc::new(EngineHost::new(engine.clone()));
     let listener = Arc::downgrade(&host);
@@ -26,10 +26,13 @@ pub fn mount(session: &Session, mountpoint: &Path) -> anyhow::Result<Arc<Mounted
             host.settled(paths);
         }
     }));
-    let fs = Arc::new(Fs::new(engine.root.clone(), host)?);
+    let config = engine.config();
+    let fast_reads = fast_reads || config.mount.fast_reads;
+    let fs = Fs::new(engine.root.clone(), host)?;
+    let fs = Arc::new(if fast_reads { fs.without_opens() } else { fs });
     let shadowed = fs.shadowed();
     hide_from_git(engine, &shadowed)?;
-    let options = MountOptions { threads: engine.config().mount.threads, ..MountOptions::new(mountpoint) };
+    let options = MountOptions { threads: config.mount.threads, fast_reads, ..MountOptions::new(mountpoint) };
     let mounted = Arc::new(fuse::mount(fs, engine.root.clone(), options)?);
     let mut role = engine.role.write();
     role.mountpoint = Some(mountpoint.to_owned());

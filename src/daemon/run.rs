@@ -39,6 +39,8 @@ pub struct MountArgs {
     pub at: Option<PathBuf>,
     /// Where mounting is not possible, watch the plain files instead.
     pub or_watch: bool,
+    /// As `mount.fast_reads` in the configuration.
+    pub fast_reads: bool,
 }
 
 /// Why a daemon ends.
@@ -228,7 +230,7 @@ pub fn mount(at: &Location, args: &MountArgs, ready: impl FnOnce(&Engine)) -> an
     let mut session = Session::start(at, "mounted")?;
     let mounted = match fuse::usable()
         .map_err(|reason| anyhow!(reason))
-        .and_then(|()| super::mounting::mount(&session, &mountpoint))
+        .and_then(|()| super::mounting::mount(&session, &mountpoint, args.fast_reads))
     {
         Ok(mounted) => Some(mounted),
         Err(reason) if args.or_watch => {

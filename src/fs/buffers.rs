@@ -18,14 +18,14 @@ use std::{ffi::OsStr, fs::File, io::Read};
 impl Fs {
     /// The process opened the file, which is this version, to read it.
     pub(super) fn opened_by(&self, caller: &Caller, node: &RealNode, attr: &Attr) {
-        if let Some(path) = text_path(node) {
+        if let Some(path) = self.text_path(node) {
             self.root.buffers().has(self.actors.of(caller).pid, &path, version(node, attr));
         }
     }
 
     /// The process wrote the file, and knows what is in it.
     pub(super) fn saved_by(&self, pid: u32, node: &RealNode) {
-        if let Some(path) = text_path(node)
+        if let Some(path) = self.text_path(node)
             && let Ok(attr) = node.peek()
         {
             self.root.buffers().has(pid, &path, version(node, &attr));
@@ -34,14 +34,14 @@ impl Fs {
 
     /// The process made the file: what it writes next is over nobody's text.
     pub(super) fn made_by(&self, caller: &Caller, node: &RealNode) {
-        if text_path(node).is_some() {
+        if self.text_path(node).is_some() {
             self.saved_by(self.actors.of(caller).pid, node);
         }
     }
 
     /// The process is about to change the content of the file; all of it when `whole`.
     pub(super) fn about_to_change(&self, caller: &Caller, node: &RealNode, whole: bool) {
-        if let Some(path) = text_path(node)
+        if let Some(path) = self.text_path(node)
             && let Ok(attr) = node.peek()
         {
             let read = || read_text(node.reopen(OFlags::RDONLY));
@@ -51,7 +51,7 @@ impl Fs {
 
     /// The process is about to take the name of a file away, or to give it to another file.
     pub(super) fn about_to_rename(&self, caller: &Caller, folder: &RealNode, name: &OsStr, path: Option<&WsPath>) {
-        let Some(path) = path.filter(|path| is_text(path)) else { return };
+        let Some(path) = path.filter(|path| self.is_merged(path)) else { return };
         let Ok(stat) = folder.entry_stat(name) else { return };
         if FileKind::of_mode(stat.st_mode) == FileKind::File {
             let stat = crate::workspace::root::Stat::from(stat);
@@ -64,12 +64,24 @@ impl Fs {
 
     /// The process gave its own new text this name.
     pub(super) fn renamed_by(&self, caller: &Caller, folder: &RealNode, name: &OsStr, path: &WsPath) {
-        if is_text(path)
+        if self.is_merged(path)
             && let Ok(stat) = folder.entry_stat(name)
         {
             let stat = crate::workspace::root::Stat::from(stat);
             self.root.buffers().has(self.actors.of(caller).pid, path, Version::from(&stat));
         }
+    }
+
+    fn text_path(&self, node: &RealNode) -> Option<WsPath> {
+        // Most files that are opened are told by their name alone, without making the path.
+        let place = node.place()?;
+        place.name.to_str().filter(|name| name.ends_with(".md"))?;
+        node.path().filter(|path| self.is_merged(path))
+    }
+
+    /// Who does not see what processes read cannot know whose buffer is old.
+    fn is_merged(&self, path: &WsPath) -> bool {
+        self.knows_readers && is_text(path)
     }
 }
 
@@ -80,13 +92,6 @@ fn version(node: &RealNode, attr: &Attr) -> Version {
 /// Tickets, comments and specs are edited by people at the same time; nothing else is merged.
 fn is_text(path: &WsPath) -> bool {
     path.extension() == Some("md") && !layout::is_scratch(path.file_name())
-}
-
-fn text_path(node: &RealNode) -> Option<WsPath> {
-    // Most files that are opened are told by their name alone, without making the path.
-    let place = node.place()?;
-    place.name.to_str().filter(|name| name.ends_with(".md"))?;
-    node.path().filter(is_text)
 }
 
 fn read_text(file: Result<OwnedFd>) -> Option<String> {

@@ -81,17 +81,21 @@ impl Fs {
     pub fn open(&self, caller: &Caller, ino: Ino, flags: i32) -> Result<OpenReply> {
         match self.node(ino)? {
             Node::Real(node) => self.open_real(caller, &node, flags),
-            Node::Virtual(node) => match &*node {
-                Virtual::File(_) if flags & libc::O_ACCMODE != libc::O_RDONLY => Err(Errno::ROFS),
-                Virtual::File(file) => {
-                    let (content, ..) = self.generated.now(&*self.host, *file)?;
-                    let fh = self.next_fh();
-                    self.files.insert(fh.0, Arc::new(OpenFile::Generated(content)));
-                    Ok(OpenReply { fh, caching: Caching::Direct, read_only: true })
-                }
-                Virtual::Folder(_) => Err(Errno::ISDIR),
-                Virtual::Link { .. } => Err(Errno(libc::ELOOP)),
-            },
+            Node::Virtual(node) => self.open_virtual(&node, flags),
+        }
+    }
+
+    pub(super) fn open_virtual(&self, node: &Virtual, flags: i32) -> Result<OpenReply> {
+        match node {
+            Virtual::File(_) if flags & libc::O_ACCMODE != libc::O_RDONLY => Err(Errno::ROFS),
+            Virtual::File(file) => {
+                let (content, ..) = self.generated.now(&*self.host, *file)?;
+                let fh = self.next_fh();
+                self.files.insert(fh.0, Arc::new(OpenFile::Generated(content)));
+                Ok(OpenReply { fh, caching: Caching::Direct, read_only: true })
+            }
+            Virtual::Folder(_) => Err(Errno::ISDIR),
+            Virtual::Link { .. } => Err(Errno(libc::ELOOP)),
         }
     }
 

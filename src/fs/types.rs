@@ -42,6 +42,7 @@ impl Errno {
     pub const PERM: Self = Self(libc::EPERM);
     pub const NOENT: Self = Self(libc::ENOENT);
     pub const NXIO: Self = Self(libc::ENXIO);
+    pub const ACCES: Self = Self(libc::EACCES);
     pub const BADF: Self = Self(libc::EBADF);
     pub const EXIST: Self = Self(libc::EEXIST);
     pub const NOTDIR: Self = Self(libc::ENOTDIR);

@@ -3,7 +3,7 @@
 mod convert;
 
 use super::session::Ended;
-use crate::fs::{DirEntry, DirSink, Errno, Fh, Fs, Ino, Lasts, SetAttr};
+use crate::fs::{DirEntry, DirSink, Errno, Fh, FileKind, Fs, Ino, Lasts, SetAttr};
 use convert::{GENERATION, caller, enter, errno, file_attr, file_type, fopen, missing, send_xattr, set_time, ttl};
 use fuser::{
     BsdFileFlags, CopyFileRangeFlags, FileAttr, FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags, IoctlFlags,
@@ -47,11 +47,21 @@ pub(super) fn is_serving() -> bool {
 pub(super) struct Adapter {
     fs: Arc<Fs>,
     ended: Arc<Ended>,
+    /// OPEN, CREATE and FLUSH are answered ENOSYS: the kernel never asks again, and every file comes without a handle.
+    unopened: bool,
 }
 
 impl Adapter {
-    pub fn new(fs: Arc<Fs>, ended: Arc<Ended>) -> Self {
-        Self { fs, ended }
+    pub fn new(fs: Arc<Fs>, ended: Arc<Ended>, unopened: bool) -> Self {
+        Self { fs, ended, unopened }
+    }
+
+    fn reading<T>(&self, ino: INodeNo, fh: FileHandle, work: impl FnOnce(Fh) -> Result<T, Errno>) -> Result<T, Errno> {
+        if self.unopened { self.fs.reading(Ino(ino.0), work) } else { work(Fh(fh.0)) }
+    }
+
+    fn writing<T>(&self, ino: INodeNo, fh: FileHandle, work: impl FnOnce(Fh) -> Result<T, Errno>) -> Result<T, Errno> {
+        if self.unopened { self.fs.writing(Ino(ino.0), work) } else { work(Fh(fh.0)) }
     }
 }
 
@@ -82,7 +92,9 @@ macro_rules! answer {
 
 impl Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        for flag in WANTED {
+        // Without OPEN, a truncation has to come by itself.
+        let wanted = WANTED.into_iter().filter(|flag| !self.unopened || *flag != InitFlags::FUSE_ATOMIC_O_TRUNC);
+        for flag in wanted {
             // An older kernel does without.
             let _ = config.add_capabilities(flag);
         }
@@ -128,7 +140,11 @@ impl Filesystem for Adapter {
         reply: ReplyAttr,
     ) {
         let set = SetAttr { mode, uid, gid, size, atime: atime.map(set_time), mtime: mtime.map(set_time) };
-        let changed = || self.fs.setattr(&caller(request), Ino(ino.0), fh.map(|fh| Fh(fh.0)), &set);
+        let with = |fh| self.fs.setattr(&caller(request), Ino(ino.0), fh, &set);
+        let changed = || match fh {
+            _ if self.unopened && size.is_some() => self.fs.writing(Ino(ino.0), |fh| with(Some(fh))),
+            fh => with(fh.map(|fh| Fh(fh.0)).filter(|_| !self.unopened)),
+        };
         // The kernel takes this answer in even if a change was announced meanwhile.
         answer!(reply, changed(), attr => reply.attr(&ttl(attr.lasts.min(Lasts::Moment)), &file_attr(&attr)));
     }
@@ -147,7 +163,12 @@ impl Filesystem for Adapter {
         rdev: u32,
         reply: ReplyEntry,
     ) {
-        answer!(reply, self.fs.mknod(&caller(request), Ino(parent.0), name, mode, rdev), attr => enter(reply, &attr));
+        let is_file = FileKind::of_mode(mode) == FileKind::File;
+        let made = || match self.unopened && is_file {
+            true => self.fs.make_unopened(&caller(request), Ino(parent.0), name, mode),
+            false => self.fs.mknod(&caller(request), Ino(parent.0), name, mode, rdev),
+        };
+        answer!(reply, made(), attr => enter(reply, &attr));
     }
 
     fn mkdir(&self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
@@ -186,6 +207,9 @@ impl Filesystem for Adapter {
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        if self.unopened {
+            return reply.error(fuser::Errno::ENOSYS);
+        }
         let opened = || self.fs.open(&caller(request), Ino(ino.0), flags.0);
         answer!(reply, opened(), open => reply.opened(FileHandle(open.fh.0), fopen(&open)));
     }
@@ -200,6 +224,10 @@ impl Filesystem for Adapter {
         flags: i32,
         reply: ReplyCreate,
     ) {
+        if self.unopened {
+            // The kernel then makes the file with MKNOD.
+            return reply.error(fuser::Errno::ENOSYS);
+        }
         let created = || self.fs.create(&caller(request), Ino(parent.0), name, mode, flags);
         answer!(reply, created(), (attr, open) => {
             reply.created(&ttl(attr.lasts.min(attr.name_lasts)), &file_attr(&attr), GENERATION, FileHandle(open.fh.0), fopen(&open));
@@ -209,7 +237,7 @@ impl Filesystem for Adapter {
     fn read(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         offset: u64,
         size: u32,
@@ -220,7 +248,8 @@ impl Filesystem for Adapter {
         guarded(|| {
             BUFFER.with_borrow_mut(|buffer| {
                 buffer.resize(buffer.len().max(size as usize), 0);
-                match self.fs.read(Fh(fh.0), offset, &mut buffer[..size as usize]) {
+                let buffer = &mut buffer[..size as usize];
+                match self.reading(ino, fh, |fh| self.fs.read(fh, offset, buffer)) {
                     Ok(count) => reply.data(&buffer[..count]),
                     Err(error) => reply.error(errno(error)),
                 }
@@ -231,7 +260,7 @@ impl Filesystem for Adapter {
     fn write(
         &self,
         request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         offset: u64,
         data: &[u8],
@@ -240,11 +269,14 @@ impl Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let written = || self.fs.write(&caller(request), Fh(fh.0), offset, data);
+        let written = || self.writing(ino, fh, |fh| self.fs.write(&caller(request), fh, offset, data));
         answer!(reply, written(), count => reply.written(count as u32));
     }
 
     fn flush(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, _lock_owner: LockOwner, reply: ReplyEmpty) {
+        if self.unopened {
+            return reply.error(fuser::Errno::ENOSYS);
+        }
         answer!(reply, self.fs.flush(Fh(fh.0)), () => reply.ok());
     }
 
@@ -264,8 +296,12 @@ impl Filesystem for Adapter {
         });
     }
 
-    fn fsync(&self, request: &Request, _ino: INodeNo, fh: FileHandle, datasync: bool, reply: ReplyEmpty) {
-        answer!(reply, self.fs.fsync(&caller(request), Fh(fh.0), datasync), () => reply.ok());
+    fn fsync(&self, request: &Request, ino: INodeNo, fh: FileHandle, datasync: bool, reply: ReplyEmpty) {
+        let saved = || match self.unopened {
+            true => self.fs.sync_unopened(&caller(request), Ino(ino.0), datasync),
+            false => self.fs.fsync(&caller(request), Fh(fh.0), datasync),
+        };
+        answer!(reply, saved(), () => reply.ok());
     }
 
     fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
@@ -340,35 +376,38 @@ impl Filesystem for Adapter {
     fn fallocate(
         &self,
         request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         offset: u64,
         length: u64,
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        answer!(reply, self.fs.fallocate(&caller(request), Fh(fh.0), offset, length, mode), () => reply.ok());
+        let done = || self.writing(ino, fh, |fh| self.fs.fallocate(&caller(request), fh, offset, length, mode));
+        answer!(reply, done(), () => reply.ok());
     }
 
-    fn lseek(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
-        answer!(reply, self.fs.lseek(Fh(fh.0), offset, whence), offset => reply.offset(offset));
+    fn lseek(&self, _request: &Request, ino: INodeNo, fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
+        let found = || self.reading(ino, fh, |fh| self.fs.lseek(fh, offset, whence));
+        answer!(reply, found(), offset => reply.offset(offset));
     }
 
     fn copy_file_range(
         &self,
         request: &Request,
-        _ino_in: INodeNo,
+        ino_in: INodeNo,
         fh_in: FileHandle,
         offset_in: u64,
-        _ino_out: INodeNo,
+        ino_out: INodeNo,
         fh_out: FileHandle,
         offset_out: u64,
         len: u64,
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        let (from, to) = ((Fh(fh_in.0), offset_in), (Fh(fh_out.0), offset_out));
-        answer!(reply, self.fs.copy_file_range(&caller(request), from, to, len), count => reply.written(count as u32));
+        let copy = |from, to| self.fs.copy_file_range(&caller(request), (from, offset_in), (to, offset_out), len);
+        let copied = || self.reading(ino_in, fh_in, |from| self.writing(ino_out, fh_out, |to| copy(from, to)));
+        answer!(reply, copied(), count => reply.written(count as u32));
     }
 
     fn ioctl(

@@ -42,6 +42,8 @@ pub struct MountOptions {
     pub mountpoint: PathBuf,
     /// Threads that serve requests; at least 1.
     pub threads: usize,
+    /// Files are opened and closed without a word to the daemon; the [`Fs`] must be one [`Fs::without_opens`].
+    pub fast_reads: bool,
     /// Lets other users in, as far as permissions allow. Always on for root.
     pub allow_other: bool,
     /// Starts a [`Supervisor`]: this program must then answer to `supervise --fd N --mountpoint DIR`.
@@ -50,7 +52,7 @@ pub struct MountOptions {
 
 impl MountOptions {
     pub fn new(mountpoint: impl Into<PathBuf>) -> Self {
-        Self { mountpoint: mountpoint.into(), threads: 4, allow_other: false, supervise: true }
+        Self { mountpoint: mountpoint.into(), threads: 4, fast_reads: false, allow_other: false, supervise: true }
     }
 }
 
@@ -135,7 +137,7 @@ pub fn mount(fs: Arc<Fs>, root: Arc<Root>, options: MountOptions) -> Result<Moun
     // From here on a daemon that is killed leaves no dead mount.
     let supervisor = options.supervise.then(|| Supervisor::start(&dir)).transpose().map_err(failed)?;
     let (invalidator, ended) = (Arc::new(Invalidator::new().map_err(failed)?), Arc::<Ended>::default());
-    let adapter = Adapter::new(fs.clone(), ended.clone());
+    let adapter = Adapter::new(fs.clone(), ended.clone(), options.fast_reads);
     let session = Session::new(adapter, &dir, &config(&options)).map_err(failed)?;
     let connection = session.as_fd().try_clone_to_owned().map_err(failed)?;
     let session = session.spawn().map_err(failed)?;
@@ -150,7 +152,11 @@ pub fn mount(fs: Arc<Fs>, root: Arc<Root>, options: MountOptions) -> Result<Moun
         _notifying: Notifying(invalidator.clone()),
         dir: dir.clone(),
     };
-    start_notifying(invalidator, fs, notifier, &root).map_err(failed)?;
+    start_notifying(invalidator, fs.clone(), notifier, &root).map_err(failed)?;
+    if options.fast_reads {
+        let close = move || fs.close_quiet_writers();
+        thread::Builder::new().name("close".to_owned()).spawn(close).map_err(failed)?;
+    }
     mounted.supervisor.lock().iter_mut().for_each(Supervisor::mounted);
     Ok(mounted)
 }
@@ -287,6 +293,7 @@ impl Mounted {
                 tracing::warn!(%error, dir = %self.dir.display(), "unmounting failed");
             }
         }
+        self.fs.end_writers();
         let started = Instant::now();
         while self.fs.open_files() > 0 && !self.ended.is_set() && started.elapsed() < FAREWELL {
             self.ended.wait(Some(LOOK));

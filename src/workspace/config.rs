@@ -67,6 +67,8 @@ pub struct SyncConfig {
 pub struct MountConfig {
     /// FUSE threads.
     pub threads: usize,
+    /// Whether the kernel opens and closes files without a word to the daemon.
+    pub fast_reads: bool,
 }
 
 /// One remote. The token is never here, only where it is found.
@@ -280,7 +282,7 @@ impl Default for SyncConfig {
 
 impl Default for MountConfig {
     fn default() -> Self {
-        Self { threads: 4 }
+        Self { threads: 4, fast_reads: false }
     }
 }
 
