@@ -17,6 +17,8 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt, sync::atomic::Ordering};
 const PROBLEM: &str = "user.trackfs.problem";
 /// Access control lists are refused: kept as mere bytes they would take the place of the mode that tools mean by them.
 const ACL: &[u8] = b"system.posix_acl_";
+/// Where the kernel uses labels it answers by itself; refused here, `ls -l` asks once and not for every file.
+const LABEL: &str = "security.selinux";
 const BLOCK: u64 = 512;
 
 impl Fs {
@@ -32,6 +34,9 @@ impl Fs {
         let node = self.nodes.real(ino)?;
         if let Some(len) = set.size {
             self.truncate(caller, &node, fh, len)?;
+        }
+        if set.mode.is_some() || set.uid.is_some() {
+            self.open_all_of(&node);
         }
         set_owner(&node, set)?;
         if let Some(mode) = set.mode {
@@ -50,7 +55,7 @@ impl Fs {
             let open = self.file(fh)?;
             let file = open.as_real()?;
             self.begin(caller, file, len == 0);
-            fs::ftruncate(&file.fd, len)?;
+            fs::ftruncate(file.fd()?, len)?;
             self.changed(caller, file, OpKind::Truncate { len });
             return Ok(());
         }
@@ -206,7 +211,7 @@ fn set_times(node: &RealNode, set: &SetAttr) -> Result<()> {
 }
 
 fn refuse_acl(name: &OsStr) -> Result<()> {
-    if name.as_bytes().starts_with(ACL) { Err(Errno::NOTSUP) } else { Ok(()) }
+    if name.as_bytes().starts_with(ACL) || name == LABEL { Err(Errno::NOTSUP) } else { Ok(()) }
 }
 
 /// Reads into a buffer that is as large as needed.

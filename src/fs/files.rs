@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use parking_lot::Mutex;
 use rustix::{
-    fd::OwnedFd,
+    fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{self, FallocateFlags, OFlags, SeekFrom},
     io,
 };
@@ -20,7 +20,7 @@ use std::{
     fs::File,
     io::Read,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -38,7 +38,8 @@ pub(super) enum OpenFile {
 
 pub(super) struct RealFile {
     pub node: Arc<RealNode>,
-    pub fd: OwnedFd,
+    /// Empty until something is read: mostly the kernel has the pages.
+    fd: OnceLock<OwnedFd>,
     writer: bool,
     /// Written to since the last time this handle saved.
     unsaved: AtomicBool,
@@ -49,10 +50,10 @@ pub(super) struct RealFile {
 }
 
 impl OpenFile {
-    pub fn real(node: Arc<RealNode>, fd: OwnedFd, writer: bool) -> Self {
+    pub fn real(node: Arc<RealNode>, fd: Option<OwnedFd>, writer: bool) -> Self {
         Self::Real(RealFile {
             node,
-            fd,
+            fd: fd.map_or_else(OnceLock::new, OnceLock::from),
             writer,
             unsaved: AtomicBool::new(false),
             begun: AtomicBool::new(false),
@@ -73,6 +74,16 @@ impl OpenFile {
             Self::Real(file) => Ok(file),
             Self::Generated(_) => Err(Errno::ROFS),
         }
+    }
+}
+
+impl RealFile {
+    pub fn fd(&self) -> Result<BorrowedFd<'_>> {
+        if self.fd.get().is_none() {
+            // Of two that open it at once, the first is kept.
+            let _ = self.fd.set(self.node.reopen(OFlags::RDONLY)?);
+        }
+        self.fd.get().map(AsFd::as_fd).ok_or(Errno::BADF)
     }
 }
 
@@ -119,8 +130,9 @@ impl Fs {
     }
 
     fn open_to_read(&self, caller: &Caller, node: &Arc<RealNode>) -> Result<OpenReply> {
-        let fd = node.reopen(OFlags::RDONLY)?;
-        let attr = Attr::new(node.ino, &fs::fstat(&fd)?);
+        // Whoever holds the inode can open it later, too, whatever becomes of its name.
+        let fd = if node.is_held() { None } else { Some(node.reopen(OFlags::RDONLY)?) };
+        let attr = node.peek()?;
         self.look_again_if_stale(caller, node, &attr)?;
         self.opened_by(caller, node, &attr);
         let caching = if node.told.is_stale(&attr) { Caching::Fresh } else { Caching::Keep };
@@ -137,7 +149,7 @@ impl Fs {
             self.about_to_change(caller, node, true);
         }
         let fd = node.reopen(access | flags & OFlags::TRUNC)?;
-        let fh = self.add_file(node.clone(), fd, access);
+        let fh = self.add_file(node.clone(), Some(fd), access);
         drop(pass);
         if truncates {
             let open = self.file(fh)?;
@@ -158,9 +170,9 @@ impl Fs {
         match &*self.file(fh)? {
             OpenFile::Generated(content) => Ok(content.read_at(offset, buffer)?),
             OpenFile::Real(file) => {
-                let mut filled = 0;
+                let (fd, mut filled) = (file.fd()?, 0);
                 while filled < buffer.len() {
-                    match io::pread(&file.fd, &mut buffer[filled..], offset + filled as u64) {
+                    match io::pread(fd, &mut buffer[filled..], offset + filled as u64) {
                         Ok(0) => break,
                         Ok(count) => filled += count,
                         Err(io::Errno::INTR) => {}
@@ -176,7 +188,8 @@ impl Fs {
         let open = self.file(fh)?;
         let file = open.as_real()?;
         self.begin(caller, file, false);
-        let count = io::retry_on_intr(|| io::pwrite(&file.fd, bytes, offset))?;
+        let fd = file.fd()?;
+        let count = io::retry_on_intr(|| io::pwrite(fd, bytes, offset))?;
         self.written(caller, file, offset, count as u64);
         Ok(count)
     }
@@ -211,10 +224,11 @@ impl Fs {
         }
         // The file and the journal go to the disk at the same time.
         self.host.hasten();
+        let fd = file.fd()?;
         if data_only {
-            fs::fdatasync(&file.fd)?
+            fs::fdatasync(fd)?
         } else {
-            fs::fsync(&file.fd)?
+            fs::fsync(fd)?
         }
         self.host.durable()?;
         self.judge(file)
@@ -225,7 +239,7 @@ impl Fs {
         let file = open.as_real()?;
         let mode = FallocateFlags::from_bits(mode as u32).ok_or(Errno::NOTSUP)?;
         self.begin(caller, file, false);
-        fs::fallocate(&file.fd, mode, offset, len)?;
+        fs::fallocate(file.fd()?, mode, offset, len)?;
         self.written(caller, file, offset, len);
         Ok(())
     }
@@ -239,7 +253,7 @@ impl Fs {
             _ => return Err(Errno::INVAL),
         };
         match &*self.file(fh)? {
-            OpenFile::Real(file) => Ok(fs::seek(&file.fd, from)? as i64),
+            OpenFile::Real(file) => Ok(fs::seek(file.fd()?, from)? as i64),
             OpenFile::Generated(_) => Err(Errno::INVAL),
         }
     }
@@ -250,7 +264,7 @@ impl Fs {
         let (mut read_at, mut write_at) = (from.1, to.1);
         let len = len.min(MAX_COPY) as usize;
         self.begin(caller, target, false);
-        let count = fs::copy_file_range(&source.fd, Some(&mut read_at), &target.fd, Some(&mut write_at), len)?;
+        let count = fs::copy_file_range(source.fd()?, Some(&mut read_at), target.fd()?, Some(&mut write_at), len)?;
         if count > 0 {
             self.written(caller, target, to.1, count as u64);
         }
@@ -265,6 +279,18 @@ impl Fs {
     pub(super) fn begin(&self, caller: &Caller, file: &RealFile, whole: bool) {
         if !file.begun.swap(true, Ordering::Relaxed) {
             self.about_to_change(caller, &file.node, whole);
+        }
+    }
+
+    /// Opens what is only going to be opened: soon that may no longer be allowed.
+    pub(super) fn open_all_of(&self, node: &RealNode) {
+        let of_node = |file: &Arc<OpenFile>| match &**file {
+            OpenFile::Real(real) if real.node.ino == node.ino => Some(file.clone()),
+            _ => None,
+        };
+        for file in self.files.filter_map(of_node) {
+            // Who may not read it now will be told so when it reads.
+            let _ = file.as_real().and_then(|file| file.fd().map(drop));
         }
     }
 

@@ -107,7 +107,7 @@ impl Fs {
         let attr = node.own_attr()?;
         folder.own_change();
         self.made_by(caller, &node);
-        let fh = self.add_file(node, file, access);
+        let fh = self.add_file(node, Some(file), access);
         drop(pass);
         self.record_by(caller, folder.path_of(name), OpKind::Create);
         Ok((attr, OpenReply { fh, caching: Caching::Fresh, read_only: access == OFlags::RDONLY }))
@@ -381,7 +381,7 @@ impl Fs {
         if errno == Errno::NOENT && self.is_virtual_name(parent, name) { Errno::ROFS } else { errno }
     }
 
-    pub(super) fn add_file(&self, node: Arc<RealNode>, file: OwnedFd, access: OFlags) -> Fh {
+    pub(super) fn add_file(&self, node: Arc<RealNode>, file: Option<OwnedFd>, access: OFlags) -> Fh {
         let writer = access != OFlags::RDONLY;
         if writer {
             self.root.gate().opened(node.id.0, node.id.1);

@@ -113,6 +113,11 @@ impl RealNode {
         }
     }
 
+    /// Whether its inode stays in reach, whatever becomes of its name.
+    pub fn is_held(&self) -> bool {
+        self.fd.get().is_some()
+    }
+
     fn find(&self) -> Result<OwnedFd> {
         let place = self.place().ok_or(Errno::STALE)?;
         let fd = match fs::openat(place.parent.handle()?, &*place.name, HANDLE_ONLY, Mode::empty()) {

@@ -64,7 +64,7 @@ impl Fs {
     /// Reads by a handle that is there for this alone.
     pub fn reading<T>(&self, ino: Ino, work: impl FnOnce(Fh) -> Result<T>) -> Result<T> {
         let fh = match self.node(ino)? {
-            Node::Real(node) => self.add_file(node.clone(), node.reopen(OFlags::RDONLY)?, OFlags::RDONLY),
+            Node::Real(node) => self.add_file(node.clone(), Some(node.reopen(OFlags::RDONLY)?), OFlags::RDONLY),
             Node::Virtual(node) => self.open_virtual(&node, libc::O_RDONLY)?.fh,
         };
         let answer = work(fh);
@@ -142,7 +142,7 @@ impl Fs {
             Err(Errno::ACCES) => (OFlags::WRONLY, node.reopen(OFlags::WRONLY)?),
             opened => (OFlags::RDWR, opened?),
         };
-        let fh = self.add_file(node, fd, access);
+        let fh = self.add_file(node, Some(fd), access);
         Ok(self.keep_writer(ino, fh, 1))
     }
 
