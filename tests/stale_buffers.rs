@@ -164,6 +164,15 @@ fn who_read_the_file_again_or_never_did_replaces_it() {
 }
 
 #[test]
+fn a_shell_that_writes_a_file_twice_is_taken_at_its_word() {
+    let workspace = mounted();
+    let script = "printf 'first\n' > specs/a.md; sleep 0.4; sed -i s/first/second/ specs/a.md; sleep 0.4; printf 'third\n' > specs/a.md";
+    workspace.sh(script);
+    workspace.ok(&["commit"]);
+    assert_eq!(workspace.read("specs/a.md"), "third\n");
+}
+
+#[test]
 fn a_line_that_is_appended_from_an_old_version_is_no_conflict() {
     let workspace = mounted();
     let [mut first, mut second] = [(); 2].map(|()| Editor::open(&workspace, "tickets/login.md"));

@@ -28,7 +28,7 @@ impl Fs {
         if let Some(path) = self.text_path(node)
             && let Ok(attr) = node.peek()
         {
-            self.root.buffers().has(pid, &path, version(node, &attr));
+            self.root.buffers().saved(pid, &path, version(node, &attr));
         }
     }
 
@@ -68,7 +68,7 @@ impl Fs {
             && let Ok(stat) = folder.entry_stat(name)
         {
             let stat = crate::workspace::root::Stat::from(stat);
-            self.root.buffers().has(self.actors.of(caller).pid, path, Version::from(&stat));
+            self.root.buffers().saved(self.actors.of(caller).pid, path, Version::from(&stat));
         }
     }
 

@@ -1,9 +1,9 @@
 //! Which version of a text each process has in its buffer, so that a save from an old one is not taken for a reversal of
 //! what came since.
 //!
-//! A process has the version that it last opened or saved. When a text is about to be replaced, it is kept for as long as
-//! another process that is still there has it; when its replacer has an older one, the save is noted as stale, and the
-//! settler merges it. Versions are told apart by `stat`; everything is bounded, and what falls out only is not merged.
+//! A process has the version that it last opened to read, or saved since; who never read a text has no buffer of it. When
+//! a text is about to be replaced, it is kept for as long as another process that is still there has it; when its replacer
+//! has an older one, the save is noted as stale, and the settler merges it. Versions are told apart by `stat`; everything is bounded, and what falls out only is not merged.
 
 use super::Stat;
 use crate::domain::path::WsPath;
@@ -84,7 +84,7 @@ struct Text {
 }
 
 impl Buffers {
-    /// The process read this version, or wrote it.
+    /// The process read this version.
     pub fn has(&self, pid: u32, path: &WsPath, version: Version) {
         let mut state = self.state.lock();
         state.make_room_for(pid);
@@ -94,6 +94,15 @@ impl Buffers {
             process.versions.clear();
         }
         process.versions.insert(path.clone(), version);
+    }
+
+    /// The process wrote this version: what it has from now on, if it had read the text. A shell that writes a file twice
+    /// did not go on from what it wrote the first time.
+    pub fn saved(&self, pid: u32, path: &WsPath, version: Version) {
+        let mut state = self.state.lock();
+        if let Some(had) = state.processes.get_mut(&pid).and_then(|process| process.versions.get_mut(path)) {
+            *had = version;
+        }
     }
 
     /// The process is about to change the text at a path, which is this version now; all of it when `whole`. `read` is
@@ -230,7 +239,7 @@ mod tests {
         buffers.has(first, &path(), version(1, 3));
         buffers.has(second, &path(), version(1, 3));
         buffers.changing(first, &path(), version(1, 3), true, || Some("old".into()));
-        buffers.has(first, &path(), version(2, 3));
+        buffers.saved(first, &path(), version(2, 3));
         assert!(buffers.stale(&path()).is_none(), "the first had the present version");
         buffers.changing(second, &path(), version(2, 3), true, || Some("new".into()));
         let stale = buffers.stale(&path()).expect("the second had not");
@@ -248,6 +257,17 @@ mod tests {
         buffers.has(second, &path(), version(2, 3));
         buffers.changing(second, &path(), version(2, 3), true, || Some("new".into()));
         assert!(buffers.stale(&path()).is_none(), "the second read it again");
+    }
+
+    #[test]
+    fn who_wrote_a_text_without_reading_it_has_no_buffer() {
+        let (buffers, (first, second)) = (Buffers::default(), two());
+        buffers.saved(first, &path(), version(1, 3));
+        buffers.has(second, &path(), version(1, 3));
+        buffers.changing(second, &path(), version(1, 3), true, || Some("old".into()));
+        buffers.saved(second, &path(), version(2, 3));
+        buffers.changing(first, &path(), version(2, 3), true, || Some("new".into()));
+        assert!(buffers.stale(&path()).is_none());
     }
 
     #[test]
