@@ -334,6 +334,19 @@ fn opening_for_writing_without_a_write_records_nothing() {
 }
 
 #[test]
+fn judging_a_save_leaves_the_access_time_alone() {
+    let world = World::with("tickets/t.md", GOOD);
+    let fh = world.open("tickets/t.md", libc::O_WRONLY).unwrap();
+    world.write(fh, GOOD);
+    // As `cp -p`: the times are set while the copy is still open.
+    let long_ago = Some(SetTime::To((1_000_000, 0)));
+    let set = SetAttr { atime: long_ago, mtime: long_ago, ..SetAttr::default() };
+    world.fs.setattr(&world.me, world.ino("tickets/t.md"), Some(fh), &set).unwrap();
+    world.close(fh).unwrap();
+    assert_eq!(world.look("tickets/t.md").unwrap().atime, (1_000_000, 0));
+}
+
+#[test]
 fn the_last_writer_to_close_ends_the_save() {
     let world = World::with("tickets/t.md", GOOD);
     let (one, two) =

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     domain::{layout, path::WsPath},
-    workspace::root::Version,
+    workspace::root::{Version, leave_access_time},
 };
 use rustix::{
     fd::OwnedFd,
@@ -96,6 +96,8 @@ fn is_text(path: &WsPath) -> bool {
 
 fn read_text(file: Result<OwnedFd>) -> Option<String> {
     let mut text = String::new();
-    File::from(file.ok()?).read_to_string(&mut text).ok()?;
+    let file = file.ok()?;
+    leave_access_time(&file);
+    File::from(file).read_to_string(&mut text).ok()?;
     Some(text)
 }

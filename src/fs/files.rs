@@ -6,9 +6,12 @@ use super::{
     types::{Attr, Caching, Caller, Fh, FileKind, Ino, OpenReply},
     views::Virtual,
 };
-use crate::domain::{
-    op::{Actor, OpKind},
-    path::WsPath,
+use crate::{
+    domain::{
+        op::{Actor, OpKind},
+        path::WsPath,
+    },
+    workspace::root::leave_access_time,
 };
 use parking_lot::Mutex;
 use rustix::{
@@ -345,6 +348,7 @@ impl Fs {
             return Ok(());
         }
         let mut bytes = Vec::with_capacity(stat.st_size as usize);
+        leave_access_time(&file);
         File::from(file).read_to_end(&mut bytes)?;
         match self.host.check(path, &bytes) {
             Some(_) => Err(Errno::INVAL),

@@ -12,6 +12,7 @@ mod walk;
 
 pub use buffers::{Buffers, StaleSave, Version};
 pub use gate::WriteGate;
+pub use open::leave_access_time;
 
 use crate::domain::path::WsPath;
 use open::{Confined, OPEN_FOLDER};
@@ -157,6 +158,7 @@ impl Root {
         if !Stat::from(fs::fstat(&file)?).is_file() {
             return Err(not_regular());
         }
+        leave_access_time(&file);
         Ok(file)
     }
 
@@ -164,7 +166,9 @@ impl Root {
     /// paths of a workspace and are left out.
     pub fn list(&self, path: &WsPath) -> io::Result<Vec<(String, bool)>> {
         let mut names = Vec::new();
-        for entry in Dir::new(self.open_folder(path)?)? {
+        let folder = self.open_folder(path)?;
+        leave_access_time(&folder);
+        for entry in Dir::new(folder)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().to_str() else { continue };
             if name != "." && name != ".." {

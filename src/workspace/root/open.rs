@@ -11,6 +11,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) const OPEN_FOLDER: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// Lets reads through a descriptor leave the access time as it is: who looks for their own purposes is no reader. Only the
+/// owner of a file, and root, may; for others it stays as it was.
+pub fn leave_access_time(file: impl AsFd) {
+    #[cfg(target_os = "linux")]
+    let _ = fs::fcntl_setfl(file, OFlags::NOATIME);
+    #[cfg(not(target_os = "linux"))]
+    let _ = file;
+}
+
 /// A directory below which every open stays.
 pub(super) struct Confined {
     folder: OwnedFd,

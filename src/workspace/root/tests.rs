@@ -219,3 +219,20 @@ fn no_line_is_lost_between_replace_and_a_foreign_rename_over() {
     assert!(last.starts_with(&format!("foreign {}\n", rounds - 1)), "{last:?}");
     assert!(last.lines().skip(1).all(|line| line == "mine"), "{last:?}");
 }
+
+#[test]
+fn looking_leaves_access_times_alone() {
+    let place = Place::new();
+    place.write("a/t.md", "text");
+    let long_ago = rustix::fs::Timespec { tv_sec: 1_000_000, tv_nsec: 0 };
+    let times = rustix::fs::Timestamps { last_access: long_ago, last_modification: long_ago };
+    for name in ["a/t.md", "a", ""] {
+        rustix::fs::utimensat(rustix::fs::CWD, place.real(name), &times, rustix::fs::AtFlags::empty()).unwrap();
+    }
+    place.root.read(&path("a/t.md")).unwrap();
+    place.root.list(&path("a")).unwrap();
+    place.root.walk(&WsPath::root(), |_, _| true).unwrap();
+    for name in ["a/t.md", "a", ""] {
+        assert_eq!(std::fs::metadata(place.real(name)).unwrap().atime(), 1_000_000, "{name:?}");
+    }
+}

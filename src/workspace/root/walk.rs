@@ -1,6 +1,6 @@
 //! Walking the real directory.
 
-use super::{Root, Stat};
+use super::{Root, Stat, leave_access_time};
 use crate::domain::path::WsPath;
 use rustix::fs::{self, AtFlags, Dir};
 use std::io;
@@ -28,7 +28,9 @@ impl Root {
         folders: &mut Vec<WsPath>,
         visit: &mut impl FnMut(&WsPath, &Stat) -> bool,
     ) -> io::Result<()> {
-        let mut entries = Dir::new(self.open_folder(folder)?)?;
+        let opened = self.open_folder(folder)?;
+        leave_access_time(&opened);
+        let mut entries = Dir::new(opened)?;
         while let Some(entry) = entries.read() {
             let entry = entry?;
             let Some(path) = entry.file_name().to_str().ok().and_then(|name| path_of(folder, name)) else { continue };
