@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
 };
-use support::{Workspace, eventually, is_mounted};
+use support::{Workspace, eventually, is_dead, is_mounted};
 
 impl Workspace {
     /// Runs trackfs; what it did is up for assertions.
@@ -334,7 +334,7 @@ fn dead_mount() -> Workspace {
     let workspace = Workspace::new();
     workspace.mount();
     workspace.kill();
-    eventually("the mount is dead", || fs::metadata(&workspace.dir).is_err().then_some(()));
+    eventually("the mount is dead", || is_dead(&workspace.dir).then_some(()));
     workspace
 }
 

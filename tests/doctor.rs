@@ -4,7 +4,7 @@ mod support;
 
 use serde_json::Value;
 use std::fs;
-use support::{Workspace, eventually};
+use support::{Workspace, eventually, is_dead};
 
 fn findings(workspace: &Workspace, arguments: &[&str]) -> Vec<Value> {
     let output = workspace.trackfs(&[&["doctor", "--json"], arguments].concat());
@@ -67,7 +67,7 @@ fn a_dead_mount_is_found_and_taken_away_with_fix() {
     let workspace = Workspace::new();
     workspace.mount();
     workspace.kill();
-    eventually("the mount is dead", || fs::metadata(&workspace.dir).is_err().then_some(()));
+    eventually("the mount is dead", || is_dead(&workspace.dir).then_some(()));
     let doctor = |fix: &[&str]| {
         let mut command = workspace.command(env!("CARGO_BIN_EXE_trackfs"));
         let output = command.current_dir("/").args(["doctor"]).arg(&workspace.dir).args(fix).output().unwrap();

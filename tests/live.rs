@@ -380,3 +380,30 @@ fn a_broken_configuration_changes_nothing_not_even_for_the_next_mount() {
     workspace.mount();
     workspace.write("tickets/b.md", "---\nstatus: nonsense\n---\n");
 }
+
+#[test]
+fn a_damaged_journal_is_set_aside_and_built_anew_from_git_and_the_files() {
+    let workspace = Workspace::new();
+    workspace.write("tickets/login.md", TICKET);
+    workspace.ok(&["commit"]);
+    workspace.write("tickets/other.md", TICKET);
+    workspace.ok(&["status"]);
+    let last = workspace.last_event();
+    let state = workspace.sh("git rev-parse --absolute-git-dir").trim().to_owned() + "/trackfs";
+    let mut journal = fs::read(format!("{state}/journal.db")).unwrap();
+    journal[4096..].fill(0xa5);
+    fs::write(format!("{state}/journal.db"), &journal).unwrap();
+
+    let status = workspace.json(&["status"]);
+    let note = status["notes"][0].as_str().expect("it is said");
+    assert!(note.contains("journal.db.damaged"), "{note}");
+    assert_eq!(fs::read(format!("{state}/journal.db.damaged")).unwrap(), journal);
+    assert_eq!((status["tickets"].as_u64(), status["problems"].as_array().unwrap().len()), (Some(2), 0));
+    assert_eq!(status["uncommitted"], serde_json::json!(["tickets/other.md"]));
+    let again = workspace.events(0);
+    assert!(again.iter().all(|event| event["seq"].as_u64().unwrap() > last), "{again:?}");
+    assert!(names(&again).contains(&"committed") && names(&again).contains(&"ticket.created"));
+    assert_eq!([workspace.read("tickets/login.md"), workspace.read("tickets/other.md")], [TICKET; 2]);
+    fs::remove_file(format!("{state}/journal.db.damaged")).unwrap();
+    assert_eq!(workspace.json(&["status"])["notes"], serde_json::json!([]));
+}

@@ -24,7 +24,7 @@ pub fn outcome(response: &Response) -> Outcome<'_> {
         Response::Failed { message } => return Outcome::Refused(message.clone()),
         Response::Flush(report) => &report.remotes,
         Response::Sync(report) => &report.remotes,
-        Response::Status(_) | Response::Commit(_) | Response::Unmount(_) => return Outcome::Done,
+        Response::Status(_) | Response::Commit(_) | Response::Unmount(_) | Response::Done => return Outcome::Done,
     };
     let failed: Vec<_> = remotes.iter().filter(|remote| remote.error.is_some()).collect();
     if failed.is_empty() { Outcome::Done } else { Outcome::Incomplete(failed) }
@@ -38,7 +38,7 @@ pub fn print(response: &Response, out: &mut Output) -> io::Result<()> {
         Response::Flush(report) => out.value(report, flush),
         Response::Sync(report) => out.value(report, sync),
         Response::Unmount(report) => out.value(report, holders),
-        Response::Failed { .. } => Ok(()),
+        Response::Done | Response::Failed { .. } => Ok(()),
     }
 }
 

@@ -57,7 +57,11 @@ pub enum Response {
     Flush(FlushReport),
     Sync(SyncReport),
     Unmount(UnmountReport),
-    Failed { message: String },
+    /// It is done, or will be soon.
+    Done,
+    Failed {
+        message: String,
+    },
 }
 
 /// Carries out a request, whoever has the engine. The error is for people: what, why, what next.

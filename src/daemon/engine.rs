@@ -236,7 +236,7 @@ impl Engine {
             conflicts: self.remotes.conflicts(),
             remotes: self.remotes.status(),
             last_event: self.store.last_event()?,
-            notes: role.notes.into_iter().chain(self.settler.trouble()).collect(),
+            notes: role.notes.into_iter().chain(self.settler.trouble()).chain(self.store.notes()).collect(),
         })
     }
 

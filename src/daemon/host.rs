@@ -85,7 +85,7 @@ impl EngineHost {
     }
 
     fn problems(&self) -> anyhow::Result<String> {
-        Ok(problems_page(&self.engine.store.problems()?))
+        Ok(problems_page(&self.engine.store.problems()?, &self.engine.store.notes()))
     }
 }
 
@@ -97,15 +97,19 @@ fn shelved(path: WsPath, snapshot: &crate::domain::snapshot::Snapshot) -> Catalo
     }
 }
 
-/// `status/problems.md`.
-fn problems_page(problems: &[Problem]) -> String {
-    if problems.is_empty() {
+/// `status/problems.md`: what is wrong with the workspace's own state, then file by file.
+fn problems_page(problems: &[Problem], notes: &[String]) -> String {
+    if problems.is_empty() && notes.is_empty() {
         return "# Problems\n\nNone.\n".to_owned();
     }
     let mut page = format!(
         "# Problems\n\n{} in all. A file with an error is kept and versioned, and not synced.\n",
-        problems.len()
+        problems.len() + notes.len()
     );
+    if !notes.is_empty() {
+        page.push_str("\n## The workspace\n\n");
+        notes.iter().for_each(|note| page.extend(["- ", note, "\n"]));
+    }
     let mut current = None;
     for problem in problems {
         if current != Some(&problem.path) {
@@ -203,11 +207,13 @@ mod tests {
             message: "status `dome` is not known".into(),
             help: Some("did you mean `done`?".into()),
         };
-        let page = problems_page(&[problem("tickets/a.md", 3), problem("tickets/a.md", 5), problem("tickets/b.md", 2)]);
+        let page =
+            problems_page(&[problem("tickets/a.md", 3), problem("tickets/a.md", 5), problem("tickets/b.md", 2)], &[]);
         assert_eq!(page.matches("## tickets/").count(), 2);
         assert!(
             page.contains("- line 3, column 9: status `dome` is not known — did you mean `done`? `unknown-status`")
         );
-        assert!(problems_page(&[]).contains("None."));
+        assert!(problems_page(&[], &[]).contains("None."));
+        assert!(problems_page(&[], &["damaged".into()]).ends_with("## The workspace\n\n- damaged\n"));
     }
 }

@@ -313,7 +313,11 @@ impl Mounted {
 fn write_back(notifier: Notifier, files: Vec<Ino>) {
     let (done, all) = mpsc::channel();
     let spawned = thread::Builder::new().name("write-back".to_owned()).spawn(move || {
-        files.into_iter().for_each(|ino| send(&notifier, &Stale::Content(ino)));
+        for ino in files {
+            if let Err(error) = notifier.inval_inode(INodeNo(ino.0), 0, 0) {
+                tracing::debug!(%error, ?ino, "the kernel did not take a notification");
+            }
+        }
         let _ = done.send(());
     });
     if spawned.is_err() || all.recv_timeout(FAREWELL).is_err() {

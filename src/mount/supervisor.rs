@@ -13,6 +13,7 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fd::OwnedFd,
     io::retry_on_intr,
+    mount::{UnmountFlags, unmount},
     process::{Pid, PidfdFlags, getppid, pidfd_open},
 };
 use std::{
@@ -95,7 +96,9 @@ pub fn supervise_main(fd: i32, mountpoint: &Path) -> io::Result<()> {
             News::Stuck => {
                 return match ours.filter(|ours| mounted_at(mountpoint).as_ref() == Some(ours)) {
                     // Without its connection nobody may look whether the mount is dead.
-                    Some(ours) => cut(&ours).and_then(|()| take_away(mountpoint)).or_else(|_| unmount_lazily(mountpoint)),
+                    Some(ours) => cut(&ours, mountpoint)
+                        .and_then(|()| take_away(mountpoint))
+                        .or_else(|_| unmount_lazily(mountpoint)),
                     None => Ok(()),
                 };
             }
@@ -129,9 +132,11 @@ fn first_thread(process: Pid) -> Option<OwnedFd> {
 }
 
 /// Ends a connection as the kernel does when its last descriptor is closed: everybody who waits is answered.
-fn cut(mount: &MountEntry) -> io::Result<()> {
+fn cut(mount: &MountEntry, mountpoint: &Path) -> io::Result<()> {
     let number = mount.id.1.rsplit(':').next().unwrap_or_default();
-    fs::write(format!("/sys/fs/fuse/connections/{number}/abort"), "1")
+    let aborted = fs::write(format!("/sys/fs/fuse/connections/{number}/abort"), "1");
+    // Where that control is not mounted, root's forced unmounting does the same.
+    aborted.or_else(|_| Ok(unmount(mountpoint, UnmountFlags::FORCE | UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?))
 }
 
 fn take_away(mountpoint: &Path) -> io::Result<()> {

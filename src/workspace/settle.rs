@@ -160,11 +160,6 @@ impl Settler {
         self.journal.flush()
     }
 
-    /// What keeps the newest operations from reaching the disk, if anything does.
-    pub fn trouble(&self) -> Option<String> {
-        self.journal.trouble().map(|reason| format!("the newest operations are not in the journal: {reason}"))
-    }
-
     /// Marks a path (and, of a folder, everything in it) to be looked at. The actor [`EXTERNAL`] never takes the place of
     /// one that was recorded.
     pub fn touch(&self, path: &WsPath, actor: &Actor) {

@@ -2,13 +2,14 @@
 //!
 //! `journal.db` has what must survive: raw operations, events, what every path was when its events were written, what is
 //! not committed, the outbox. `index.db` has the snapshots, for questions. The journal is written first; an index that
-//! is older than it is caught up by the next scan, and no event is told twice.
+//! is older than it is caught up by the next scan, and no event is told twice. A damaged file is set aside.
 
 mod database;
 mod files;
 mod history;
 mod log;
 mod outbox;
+mod recovery;
 mod schema;
 mod seal;
 
@@ -17,7 +18,7 @@ pub use files::{Known, Settled};
 pub use outbox::{OutboxEntry, OutboxState};
 
 use crate::domain::event::Event;
-use database::{Database, Durability};
+use database::Database;
 use log::EventLog;
 use parking_lot::Mutex;
 use rusqlite::{OptionalExtension, params};
@@ -34,14 +35,15 @@ const LOGGED_EVENTS: usize = 10_000;
 
 /// Both databases of one workspace. Cheap to share: `Arc<Store>`; every method takes `&self`.
 pub struct Store {
+    dir: PathBuf,
     /// Taken before the journal's writer, so that lines stand in the order of their numbers.
     log: Mutex<EventLog>,
     /// Read without the lock, which is held while the disk is waited for.
     log_reader: Arc<File>,
     journal: Database,
     index: Database,
-    /// Put when the index is closed: fields are dropped in this order.
-    _seal: Option<Seal>,
+    /// Put when the databases are closed: fields are dropped in this order.
+    _seals: Vec<Seal>,
     /// Locked for as long as this process is the one that keeps the derived files.
     _owner: Option<File>,
 }
@@ -69,22 +71,26 @@ pub enum StoreError {
 }
 
 impl Store {
-    /// Opens (making or migrating) `journal.db` and `index.db` in `dir`. A damaged index is set aside and made anew.
+    /// Opens (making or migrating) `journal.db` and `index.db` in `dir`. A damaged one is set aside and made anew.
     /// Several processes may have a store open; the first keeps `events.jsonl` short.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(dir)?;
         let owner = own(dir)?;
-        let journal = Database::open(&dir.join("journal.db"), Durability::Full, schema::JOURNAL)?;
-        let index_file = dir.join("index.db");
-        let index = open_index(&index_file, owner.is_some())?;
-        let seal = owner.is_some().then(|| Seal::new(&index_file, index.damaged.clone()));
+        let journal = recovery::open_journal(dir, owner.is_some())?;
+        let index = recovery::open_index(dir, owner.is_some())?;
+        let seals = owner.iter().flat_map(|_| [journal.seal(), index.seal()]).collect();
         let newest = match owner {
             Some(_) => Some(history::newest(&journal, LOGGED_EVENTS)?),
             None => None,
         };
         let log = EventLog::open(dir, newest.as_deref())?;
         let log_reader = Arc::new(log.reader()?);
-        Ok(Self { log: Mutex::new(log), log_reader, journal, index, _seal: seal, _owner: owner })
+        Ok(Self { dir: dir.to_owned(), log: Mutex::new(log), log_reader, journal, index, _seals: seals, _owner: owner })
+    }
+
+    /// What a person should know of the store: a journal that was set aside.
+    pub fn notes(&self) -> Vec<String> {
+        recovery::notes(&self.dir)
     }
 
     /// `events.jsonl`: the newest events, and every new one as it comes.
@@ -128,39 +134,6 @@ fn own(dir: &Path) -> io::Result<Option<File>> {
         Err(std::fs::TryLockError::WouldBlock) => Ok(None),
         Err(std::fs::TryLockError::Error(error)) => Err(error),
     }
-}
-
-fn open_index(file: &Path, may_set_aside: bool) -> Result<Database, StoreError> {
-    let sealed = may_set_aside && Seal::break_open(file);
-    let open = || Database::open(file, Durability::Normal, schema::INDEX);
-    match open() {
-        Ok(index) if !may_set_aside || sealed || index.is_sound() => Ok(index),
-        Err(error) if !may_set_aside || is_busy(&error) => Err(error),
-        damaged => {
-            drop(damaged);
-            let aside = set_aside(file)?;
-            tracing::warn!(file = %aside.display(), "the index was damaged; it is rebuilt from the files");
-            open()
-        }
-    }
-}
-
-fn is_busy(error: &StoreError) -> bool {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
-    matches!(error, StoreError::Sqlite(error) if matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked)))
-}
-
-/// Keeps the newest damaged index for whoever wants to know why.
-fn set_aside(file: &Path) -> io::Result<PathBuf> {
-    let aside = file.with_extension("db.damaged");
-    std::fs::rename(file, &aside)?;
-    for log in ["db-wal", "db-shm"] {
-        match std::fs::remove_file(file.with_extension(log)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(aside)
 }
 
 #[cfg(test)]

@@ -68,7 +68,8 @@ impl Watcher {
         let base = PathBuf::from(format!("/proc/self/fd/{}/.", root.fd().as_raw_fd()));
         let state = Arc::<State>::default();
         let scans = state.clone();
-        let handler = Handler { base: base.clone(), _root: root, settler: settler.clone(), needs: needs.clone(), state };
+        let handler =
+            Handler { base: base.clone(), _root: root, settler: settler.clone(), needs: needs.clone(), state };
         let (state, first) = (handler.state.clone(), handler.clone());
         let mut watcher = notify::recommended_watcher(handler).map_err(io::Error::other)?;
         if let Err(error) = watcher.watch(&base, RecursiveMode::Recursive) {

@@ -131,7 +131,7 @@ impl World {
     /// A listing, taken a few entries at a time; every other one with look-ups.
     fn list(&mut self, folder: Ino) -> BTreeMap<String, (Ino, FileKind)> {
         let plus = self.calls.is_multiple_of(2);
-        let fh = self.fs.opendir(folder).unwrap();
+        let (fh, _) = self.fs.opendir(folder).unwrap();
         let (mut names, mut offset) = (BTreeMap::new(), 0);
         loop {
             let mut page = Page { entries: Vec::new(), room: 3 };

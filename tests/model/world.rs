@@ -307,7 +307,9 @@ impl World {
         for path in differing(&before, &self.tree) {
             let path = WsPath::new(path).unwrap();
             announce(&path);
-            self.fs.stale(&path);
+            let mut changes = self.fs.changes();
+            self.fs.add_path(&mut changes, &path);
+            self.fs.stale(&changes);
         }
         self.compare();
     }

@@ -185,6 +185,11 @@ pub fn is_mounted(dir: &Path) -> bool {
     mounts_below(dir).iter().any(|path| path == dir)
 }
 
+/// Whether nobody serves a mount any more. What `stat` says of it the kernel may still remember.
+pub fn is_dead(dir: &Path) -> bool {
+    rustix::fs::statfs(dir).is_err_and(|errno| errno == rustix::io::Errno::NOTCONN)
+}
+
 /// Waits until `check` answers something; fails after 20 s with what was awaited.
 #[track_caller]
 pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {

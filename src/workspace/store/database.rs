@@ -1,6 +1,6 @@
 //! One SQLite file: a single writer, a few readers, migrations by `user_version`.
 
-use super::StoreError;
+use super::{StoreError, seal::Seal};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::{
@@ -55,10 +55,25 @@ impl Database {
         })
     }
 
+    /// Seals the file when the seal is dropped, which must come after this.
+    pub fn seal(&self) -> Seal {
+        Seal::new(&self.file, self.damaged.clone())
+    }
+
     /// Whether SQLite finds every page in order.
     pub fn is_sound(&self) -> bool {
         let check = |connection: &Connection| Ok(connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?);
         self.read(check).is_ok_and(|answer: String| answer == "ok")
+    }
+
+    /// Whether the tables are those that `steps` make.
+    pub fn has_schema(&self, steps: &[&str]) -> bool {
+        let fresh = || {
+            let mut fresh = Connection::open_in_memory()?;
+            migrate(&mut fresh, steps)?;
+            tables(&fresh)
+        };
+        matches!((fresh(), self.read(tables)), (Ok(fresh), Ok(ours)) if fresh == ours)
     }
 
     /// Runs `work` in one transaction that is committed when it answers `Ok`.
@@ -106,6 +121,13 @@ impl Database {
     }
 }
 
+/// Tables and indexes as they were declared.
+fn tables(connection: &Connection) -> Result<Vec<(String, String, Option<String>)>, StoreError> {
+    let mut statement = connection.prepare("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -118,6 +140,9 @@ fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(), StoreError
     let have: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if have > steps.len() {
         return Err(StoreError::TooNew);
+    }
+    if have == steps.len() {
+        return Ok(());
     }
     for step in &steps[have..] {
         transaction.execute_batch(step)?;

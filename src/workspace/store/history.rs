@@ -173,6 +173,51 @@ pub(super) fn newest(journal: &Database, limit: usize) -> Result<Vec<Event>, Sto
     })
 }
 
+/// The numbers of a log.
+pub(super) struct Numbers {
+    first: u64,
+    greatest: u64,
+    count: u64,
+    /// What SQLite believes to have given last.
+    given: u64,
+    pub last: u64,
+}
+
+impl Numbers {
+    /// Whether every number from the first to the last that was given has its event. A log that was begun anew has none.
+    pub fn is_unbroken(&self) -> bool {
+        self.count == 0 || (self.greatest - self.first + 1 == self.count && self.given == self.greatest)
+    }
+}
+
+pub(super) fn numbers(journal: &Database) -> Result<Numbers, StoreError> {
+    journal.read(|connection| {
+        let query = "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0), count(*) FROM events";
+        let (first, greatest, count): (u64, u64, u64) =
+            connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let query = "SELECT seq FROM sqlite_sequence WHERE name = 'events'";
+        let given = connection.query_row(query, [], |row| row.get(0)).optional()?.unwrap_or(0);
+        Ok(Numbers { first, greatest, count, given, last: greatest.max(given) })
+    })
+}
+
+/// Reads what the journal has besides events and operations, so that what cannot be read is known now.
+pub(super) fn read_through(journal: &Database) -> Result<(), StoreError> {
+    journal.read(|connection| {
+        let text = |row: &Row, column| row.get_ref(column)?.as_str().map(drop).map_err(rusqlite::Error::from);
+        for query in ["SELECT path, content FROM settled", "SELECT path, '' FROM uncommitted"] {
+            collect(connection.prepare(query)?.query([])?, |row| {
+                path(row, 0)?;
+                Ok(text(row, 1)?)
+            })?;
+        }
+        collect(connection.prepare("SELECT key, value FROM meta")?.query([])?, |row| {
+            Ok(text(row, 0).and(text(row, 1))?)
+        })?;
+        super::outbox::all(connection).map(drop)
+    })
+}
+
 fn insert(transaction: &Transaction, at: Timestamp, changes: Vec<(&Actor, Change)>) -> Result<Vec<Event>, StoreError> {
     let mut statement = transaction.prepare_cached("INSERT INTO events (at, actor, change) VALUES (?, ?, ?)")?;
     let mut events = Vec::with_capacity(changes.len());

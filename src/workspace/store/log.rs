@@ -4,9 +4,12 @@
 use crate::domain::{event::Event, text::printable_json};
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
+
+/// The end of the file that is asked for its last number: many lines, whatever they hold.
+const TAIL: u64 = 1 << 20;
 
 pub(super) struct EventLog {
     file: PathBuf,
@@ -20,9 +23,10 @@ impl EventLog {
     }
 
     /// Opens the file in `dir`. With `newest`, its content is these events; without, it stays as another process keeps it.
+    /// So it does while there are none: it may be all that tells which numbers were given before the journal was lost.
     pub fn open(dir: &Path, newest: Option<&[Event]>) -> io::Result<Self> {
         let file = dir.join("events.jsonl");
-        if let Some(events) = newest {
+        if let Some(events) = newest.filter(|events| !events.is_empty()) {
             let fresh = dir.join("events.jsonl.tmp");
             std::fs::write(&fresh, lines(events)?)?;
             std::fs::rename(&fresh, &file)?;
@@ -37,6 +41,23 @@ impl EventLog {
         if let Err(error) = written {
             tracing::warn!(file = %self.file.display(), %error, "cannot append to the event log; the journal has the events");
         }
+    }
+}
+
+/// The number of the last event that the file in `dir` tells of. A number that does not follow the one on the line before is
+/// not believed.
+pub(super) fn last_number(dir: &Path) -> Option<u64> {
+    let mut file = File::open(dir.join("events.jsonl")).ok()?;
+    let end = file.seek(SeekFrom::End(0)).ok()?;
+    file.seek(SeekFrom::Start(end.saturating_sub(TAIL))).ok()?;
+    let mut tail = Vec::new();
+    file.take(TAIL).read_to_end(&mut tail).ok()?;
+    let number = |line: &[u8]| serde_json::from_slice::<Event>(line).ok().map(|event| event.seq);
+    let numbers: Vec<u64> = tail.split(|&byte| byte == b'\n').filter_map(number).collect();
+    let follows = |pair: &&[u64]| pair[0].checked_add(1) == Some(pair[1]);
+    match numbers.as_slice() {
+        [only] => Some(*only),
+        many => many.windows(2).rev().find(follows).map(|pair| pair[1]),
     }
 }
 

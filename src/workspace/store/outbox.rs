@@ -1,8 +1,8 @@
 //! The outbox: writes that a remote has still to answer.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, history::collect};
 use crate::domain::{Timestamp, path::WsPath};
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -59,40 +59,17 @@ const COLUMNS: &str = "id, state, attempts, last_error, entry";
 impl Store {
     /// Stores an entry (replacing the one of the same remote, path and action that is not `Sent`); answers its id.
     pub fn outbox_put(&self, entry: &OutboxEntry) -> Result<i64, StoreError> {
-        let json = serde_json::to_string(entry)?;
         self.journal.write(|transaction| {
             transaction
                 .prepare_cached("DELETE FROM outbox WHERE remote = ? AND path = ? AND action = ? AND state <> 'sent'")?
                 .execute(params![entry.remote, entry.path.as_str(), entry.action])?;
-            let id = transaction
-                .prepare_cached(
-                    "INSERT INTO outbox (remote, path, action, state, attempts, last_error, entry)
-                     VALUES (?, ?, ?, ?, ?, ?, ?)",
-                )?
-                .insert(params![
-                    entry.remote,
-                    entry.path.as_str(),
-                    entry.action,
-                    entry.state.name(),
-                    entry.attempts,
-                    entry.last_error,
-                    json
-                ])?;
-            Ok(id)
+            insert(transaction, entry)
         })
     }
 
     /// Every entry, oldest first.
     pub fn outbox(&self) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.journal.read(|connection| {
-            let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM outbox ORDER BY id"))?;
-            let mut rows = statement.query([])?;
-            let mut entries = Vec::new();
-            while let Some(row) = rows.next()? {
-                entries.push(entry(row)?);
-            }
-            Ok(entries)
-        })
+        self.journal.read(all)
     }
 
     /// Records how an entry fares. Where a newer one for the same thing waits beside a request that comes back from
@@ -126,6 +103,40 @@ impl Store {
             Ok(())
         })
     }
+}
+
+/// Every entry, oldest first.
+pub(super) fn all(connection: &Connection) -> Result<Vec<OutboxEntry>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM outbox ORDER BY id"))?;
+    collect(statement.query([])?, entry)
+}
+
+/// The entries of a damaged journal that can be read.
+pub(super) fn readable(connection: &Connection) -> Vec<OutboxEntry> {
+    let mut entries = Vec::new();
+    if let Ok(mut statement) = connection.prepare(&format!("SELECT {COLUMNS} FROM outbox ORDER BY id"))
+        && let Ok(mut rows) = statement.query([])
+    {
+        while let Ok(Some(row)) = rows.next() {
+            entries.extend(entry(row));
+        }
+    }
+    entries
+}
+
+/// Stores an entry beside the others; answers its id.
+pub(super) fn insert(transaction: &Transaction, entry: &OutboxEntry) -> Result<i64, StoreError> {
+    let query = "INSERT INTO outbox (remote, path, action, state, attempts, last_error, entry)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)";
+    Ok(transaction.prepare_cached(query)?.insert(params![
+        entry.remote,
+        entry.path.as_str(),
+        entry.action,
+        entry.state.name(),
+        entry.attempts,
+        entry.last_error,
+        serde_json::to_string(entry)?
+    ])?)
 }
 
 fn entry(row: &Row) -> Result<OutboxEntry, StoreError> {

@@ -1,7 +1,7 @@
-//! Whether the index was closed in good order and is as it was then: to check every page of a large one takes seconds.
+//! Whether a database was closed in good order and is as it was then: to check every page of a large one takes seconds.
 //!
-//! The seal is a note beside the index that says what its file was when it was closed. Opening breaks it. After a crash,
-//! a damaged page that was met, or a change by somebody else, it is missing or does not fit, and the index is checked.
+//! The seal is a note beside the database that says what its file was when it was closed. Opening breaks it. After a crash,
+//! a damaged page that was met, or a change by somebody else, it is missing or does not fit, and the database is checked.
 
 use std::{
     fs, io,
@@ -13,45 +13,45 @@ use std::{
     },
 };
 
-/// Seals the index when it is dropped, which must come after the last connection.
+/// Seals the database when it is dropped, which must come after the last connection.
 pub(super) struct Seal {
-    index: PathBuf,
+    file: PathBuf,
     damaged: Arc<AtomicBool>,
 }
 
 impl Seal {
     /// `damaged` says by then whether something was wrong with it.
-    pub fn new(index: &Path, damaged: Arc<AtomicBool>) -> Self {
-        Self { index: index.to_owned(), damaged }
+    pub fn new(file: &Path, damaged: Arc<AtomicBool>) -> Self {
+        Self { file: file.to_owned(), damaged }
     }
 
-    /// Breaks the seal of a closed index; answers whether it was whole.
-    pub fn break_open(index: &Path) -> bool {
-        let was = fs::read_to_string(note(index));
-        let broken = fs::remove_file(note(index));
-        let is_open = index.with_extension("db-wal").exists();
-        broken.is_ok() && !is_open && was.ok().zip(print(index).ok()).is_some_and(|(was, is)| was == is)
+    /// Breaks the seal of a closed database; answers whether it was whole.
+    pub fn break_open(file: &Path) -> bool {
+        let was = fs::read_to_string(note(file));
+        let broken = fs::remove_file(note(file));
+        let is_open = file.with_extension("db-wal").exists();
+        broken.is_ok() && !is_open && was.ok().zip(print(file).ok()).is_some_and(|(was, is)| was == is)
     }
 
     fn put(&self) -> io::Result<()> {
-        fs::write(note(&self.index), print(&self.index)?)
+        fs::write(note(&self.file), print(&self.file)?)
     }
 }
 
 impl Drop for Seal {
     fn drop(&mut self) {
         // Another process may have it open; and without a seal it is only checked.
-        if !self.damaged.load(Ordering::Relaxed) && !self.index.with_extension("db-wal").exists() {
+        if !self.damaged.load(Ordering::Relaxed) && !self.file.with_extension("db-wal").exists() {
             let _ = self.put();
         }
     }
 }
 
-fn note(index: &Path) -> PathBuf {
-    index.with_extension("seal")
+fn note(file: &Path) -> PathBuf {
+    file.with_extension("seal")
 }
 
-fn print(index: &Path) -> io::Result<String> {
-    let found = fs::metadata(index)?;
+fn print(file: &Path) -> io::Result<String> {
+    let found = fs::metadata(file)?;
     Ok(format!("{} {} {}.{:09}\n", found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
 }

@@ -220,3 +220,111 @@ mod settled {
         assert_eq!(store.uncommitted().unwrap(), [path("a.md")]);
     }
 }
+
+mod damaged {
+    use super::*;
+    use rusqlite::Connection;
+
+    /// A closed store with three events, an entry in its outbox and a note.
+    fn store() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        store.append(Timestamp::UNIX_EPOCH, &Actor::named("vim"), changes(3)).unwrap();
+        store.outbox_put(&entry("create", 1)).unwrap();
+        store.set_meta("k", "1").unwrap();
+        dir
+    }
+
+    fn in_journal(dir: &Path, statements: &str) {
+        let journal = Connection::open(dir.join("journal.db")).unwrap();
+        journal.execute_batch(statements).unwrap();
+    }
+
+    /// Opens what was damaged; answers the number of its next event.
+    #[track_caller]
+    fn next_number(dir: &Path) -> u64 {
+        let store = Store::open(dir).unwrap();
+        store.append(Timestamp::UNIX_EPOCH, &Actor::named("vim"), changes(1)).unwrap()[0].seq
+    }
+
+    #[track_caller]
+    fn is_set_aside(dir: &Path) {
+        assert_eq!(next_number(dir), 4, "numbers go on");
+        let store = Store::open(dir).unwrap();
+        assert!(dir.join("journal.db.damaged").exists());
+        assert!(store.notes()[0].contains("journal.db.damaged"), "{:?}", store.notes());
+        assert!(store.needs_adoption().unwrap());
+        assert_eq!(store.events(0, 10).unwrap().iter().map(|event| event.seq).collect::<Vec<_>>(), [4]);
+    }
+
+    #[test]
+    fn a_journal_whose_event_has_another_number_is_set_aside() {
+        let dir = store();
+        in_journal(dir.path(), "UPDATE events SET seq = 9 WHERE seq = 3");
+        assert_eq!(next_number(dir.path()), 10, "a number that may have been seen is not given again");
+        assert!(dir.path().join("journal.db.damaged").exists());
+    }
+
+    #[test]
+    fn a_journal_that_lost_events_or_has_what_cannot_be_read_is_set_aside() {
+        for statements in [
+            "DELETE FROM events WHERE seq = 2",
+            "DELETE FROM events WHERE seq = 3; UPDATE sqlite_sequence SET seq = 2 WHERE name = 'events'",
+            "UPDATE events SET change = '{' WHERE seq = 1",
+            "UPDATE outbox SET entry = 'x'",
+            "INSERT INTO settled VALUES ('../up', '')",
+            "DROP INDEX outbox_waiting",
+        ] {
+            let dir = store();
+            in_journal(dir.path(), statements);
+            is_set_aside(dir.path());
+        }
+    }
+
+    #[test]
+    fn the_outbox_is_taken_over() {
+        let dir = store();
+        in_journal(dir.path(), "DELETE FROM events WHERE seq = 2");
+        let entries = Store::open(dir.path()).unwrap().outbox().unwrap();
+        assert_eq!(entries.len(), 1);
+        assert_eq!((entries[0].intent, entries[0].attempts), (Some(uuid::Uuid::from_u128(7)), 1));
+    }
+
+    #[test]
+    fn a_journal_that_is_no_database_or_is_cut_off_is_set_aside() {
+        for keep in [0..1, 0..100, 0..4096, 0..9000, 7..5000] {
+            let dir = store();
+            let file = dir.path().join("journal.db");
+            let bytes = std::fs::read(&file).unwrap();
+            std::fs::write(&file, &bytes[keep]).unwrap();
+            is_set_aside(dir.path());
+        }
+    }
+
+    #[test]
+    fn numbers_go_on_when_the_journal_is_gone() {
+        let dir = store();
+        std::fs::remove_file(dir.path().join("journal.db")).unwrap();
+        drop(Store::open(dir.path()).unwrap());
+        assert_eq!(next_number(dir.path()), 4);
+        assert!(Store::open(dir.path()).unwrap().notes().is_empty());
+    }
+
+    #[test]
+    fn every_journal_that_is_set_aside_is_kept() {
+        let dir = store();
+        for count in 1..=2 {
+            std::fs::write(dir.path().join("journal.db"), "no database").unwrap();
+            assert_eq!(Store::open(dir.path()).unwrap().notes().len(), count);
+        }
+    }
+
+    #[test]
+    fn a_second_process_sets_nothing_aside() {
+        let dir = store();
+        let first = Store::open(dir.path()).unwrap();
+        in_journal(dir.path(), "UPDATE events SET seq = 9 WHERE seq = 3");
+        drop(Store::open(dir.path()).unwrap());
+        assert!(first.notes().is_empty());
+    }
+}
