@@ -88,6 +88,7 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    crate::fault::arm();
     start_logging();
     let cli = Cli::parse();
     match run(cli, &mut std::io::stdout().lock()) {

@@ -21,6 +21,7 @@ pub mod run;
 mod serve;
 mod settings;
 mod tidy;
+mod torn;
 
 pub use control::ask;
 pub use engine::{Engine, SystemClock};

@@ -12,6 +12,7 @@ mod folders;
 mod generated;
 mod names;
 mod node;
+mod saves;
 mod sent_back;
 mod stale;
 mod table;

@@ -4,11 +4,12 @@
 //! that directory, turns every save into events, commits them, and keeps Linear and GitHub in step.
 //!
 //! Dependencies point one way: `cli → daemon → { mount → fs → workspace, sync → remote, git }`, and everything may use
-//! [`domain`], which is pure. `tests/architecture.rs` keeps it so.
+//! [`domain`], which is pure; all but `domain` may name [`fault`] points. `tests/architecture.rs` keeps it so.
 
 pub mod cli;
 pub mod daemon;
 pub mod domain;
+pub mod fault;
 pub mod fs;
 pub mod git;
 #[cfg(all(feature = "fuse", target_os = "linux"))]

@@ -126,3 +126,22 @@ fn what_was_written_through_the_mount_lies_under_it() {
     workspace.ok(&["unmount"]);
     assert_eq!(workspace.sh("cd specs/a; sha256sum $(ls | sort -n)"), seen);
 }
+
+#[test]
+fn a_save_that_a_kill_cuts_off_is_whole() {
+    // SAFETY: takes no arguments and cannot fail.
+    let is_root = unsafe { libc::geteuid() } == 0;
+    if !have(&["python3"]) || !is_root {
+        eprintln!("SKIPPED: it kills processes and unmounts as root");
+        return;
+    }
+    let workspace = Workspace::bare();
+    let work = workspace.outside("crash");
+    let mut crash = workspace.command("timeout");
+    crash.args(["-k", "5", "200"]);
+    crash.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/crash.sh"));
+    crash.arg("kill").arg(&work).args(["--strict", "--rounds", "5"]).env("TRACKFS", env!("CARGO_BIN_EXE_trackfs"));
+    let output = crash.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("15 passed, 0 failed"), "{said}");
+}

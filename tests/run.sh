@@ -106,7 +106,7 @@ set_up_emulators() {
 check_scripts() {
     has shellcheck || return 0
     say "shellcheck"
-    shellcheck tests/run.sh .ci/run mount-scripts/*.sh mount-scripts/mount.trackfs
+    shellcheck tests/run.sh tests/conformance/crash.sh .ci/run mount-scripts/*.sh mount-scripts/mount.trackfs
 }
 
 install_tools

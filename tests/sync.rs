@@ -532,6 +532,30 @@ fn a_removed_ticket_is_archived_only_when_its_removal_is_committed() {
 }
 
 #[test]
+fn an_archive_cut_off_anywhere_is_nobodys_wish_to_have_the_ticket_back() {
+    for simulator in [linear as fn() -> Arc<Simulator>, github] {
+        for step in ["archive.sent", "archive.answered", "archive.tracked"] {
+            let (world, simulator) = (World::new(), simulator());
+            let (syncer, key) = linked(&world, &simulator, "there");
+            world.remove(&format!("tickets/{key}.md"));
+            world.settle();
+            drop(syncer);
+            cut_off(world.remote("there", &simulator), step, Options::default());
+
+            let syncer = world.remote("there", &simulator);
+            for _ in 0..3 {
+                world.cycle(&syncer);
+            }
+            assert!(!world.exists(&format!("tickets/{key}.md")), "{step}");
+            assert_eq!(simulator.writes().len(), 1, "{step}: {:?}", simulator.writes());
+            let told = world.events().into_iter().filter(|change| matches!(change, Change::Pushed { .. })).count();
+            assert_eq!(told, 1, "{step}");
+            assert!(world.store.outbox().unwrap().is_empty(), "{step}");
+        }
+    }
+}
+
+#[test]
 fn a_removed_ticket_comes_back_when_the_remote_changed_it() {
     let (world, simulator) = (World::new(), linear());
     let (syncer, key) = linked(&world, &simulator, "linear");

@@ -9,6 +9,7 @@ use crate::{
         path::WsPath,
         snapshot::ContentHash,
     },
+    fault,
     git::{FileContent, FileMode, PathChange, Repo},
     workspace::config::CommitConfig,
 };
@@ -49,13 +50,29 @@ pub fn commit(engine: &Engine, message: Option<&str>) -> anyhow::Result<CommitRe
     let news = news(engine, through, &paths)?;
     let message = with_message(message, commit_message(&news));
     let commit = engine.repo.commit(&changes, &message)?;
+    fault::point("commit.made");
     engine.store.committed(&paths, mark)?;
+    fault::point("commit.noted");
     engine.store.set_meta(COMMITTED_THROUGH, &through.to_string())?;
     let Some(id) = commit else { return Ok(CommitReport::default()) };
     let subject = message.lines().next().unwrap_or_default().to_owned();
     let change = Change::Committed { commit: id.clone(), message: subject.clone(), paths: paths.clone() };
     engine.settler.emit(&myself(), vec![change])?;
     Ok(CommitReport { commit: Some(id), message: Some(subject), paths })
+}
+
+/// Tells of HEAD's commit, if it is ours and a crash came between it and its event.
+pub fn tell_untold(engine: &Engine) -> anyhow::Result<()> {
+    let Some(head) = engine.repo.log(None, 1)?.pop().filter(|head| head.message.contains("\nTrackfs-Events: ")) else {
+        return Ok(());
+    };
+    if engine.store.has_told_of_commit(&head.id)? {
+        return Ok(());
+    }
+    let paths = engine.repo.changes(&head.id)?.into_iter().map(|change| change.path).collect();
+    let message = head.message.lines().next().unwrap_or_default().to_owned();
+    engine.settler.emit(&myself(), vec![Change::Committed { commit: head.id, message, paths }])?;
+    Ok(())
 }
 
 /// Every event so far has been in a commit.

@@ -2,7 +2,6 @@
 
 use super::{
     Engine, Location,
-    lock::Lock,
     report::{CommitReport, FlushReport, Status, SyncReport, UnmountReport},
 };
 use anyhow::{Context, anyhow, bail};
@@ -66,10 +65,8 @@ pub enum Response {
 
 /// Carries out a request, whoever has the engine. The error is for people: what, why, what next.
 pub fn ask(at: &Location, request: &Request) -> anyhow::Result<Response> {
-    at.make_state()?;
-    let lock = Lock::wait(at, || at.is_live()).context("nobody answers on the workspace's socket")?;
-    match lock {
-        Some(lock) => Engine::open(at, lock)?.answer_alone(request),
+    match Engine::alone(at)? {
+        Some(engine) => engine.answer_alone(request),
         None => converse(connect(at)?, request),
     }
 }

@@ -8,13 +8,14 @@ use super::{
     report::{CommitReport, FlushReport, Status, SyncReport},
     settings,
     tidy::Tidier,
+    torn,
 };
 use crate::{
-    domain::{Clock, Timestamp, event::Event, op::Actor},
+    domain::{Clock, Timestamp, event::Event, op::Actor, problem::Problem},
     git::{self, Repo},
     workspace::{
         config::Config,
-        root::Root,
+        root::{Root, Saves},
         settle::{self, Settler},
         store::{Store, StoreError},
     },
@@ -80,7 +81,9 @@ pub(super) fn myself() -> Actor {
 impl Engine {
     /// Opens the workspace's files by descriptor, so that a mount may later cover them.
     pub fn open(at: &Location, lock: Lock) -> anyhow::Result<Self> {
-        let root = Arc::new(Root::open(&at.dir).with_context(|| format!("cannot open {}", at.dir.display()))?);
+        let root = Root::open(&at.dir).with_context(|| format!("cannot open {}", at.dir.display()))?;
+        let (saves, cut_off) = Saves::open(&at.state.join("saves"))?;
+        let root = Arc::new(root.noting_saves(saves));
         let store = Arc::new(Store::open(&at.state)?);
         let config = settings::first(&root, &store)?;
         let repo = Arc::new(Repo::open(&at.git_dir)?);
@@ -102,8 +105,17 @@ impl Engine {
             caught_up: Default::default(),
             _lock: lock,
         };
+        torn::recover(&engine, cut_off);
         engine.adopt_if_new()?;
+        super::commit::tell_untold(&engine)?;
         Ok(engine)
+    }
+
+    /// Opens it in a process that has no threads running for it.
+    pub fn alone(at: &Location) -> anyhow::Result<Option<Self>> {
+        at.make_state()?;
+        let lock = Lock::wait(at, || at.is_live()).context("nobody answers on the workspace's socket")?;
+        lock.map(|lock| Self::open(at, lock)).transpose()
     }
 
     /// The configuration in force.
@@ -232,12 +244,19 @@ impl Engine {
             tickets: self.store.ticket_count()?,
             indexing: self.settler.indexing(),
             uncommitted: self.store.uncommitted()?,
-            problems: self.store.problems()?,
+            problems: self.problems()?,
             conflicts: self.remotes.conflicts(),
             remotes: self.remotes.status(),
             last_event: self.store.last_event()?,
             notes: role.notes.into_iter().chain(self.settler.trouble()).chain(self.store.notes()).collect(),
         })
+    }
+
+    /// What is wrong with files, and what a crash left of saves.
+    pub fn problems(&self) -> anyhow::Result<Vec<Problem>> {
+        let mut problems = self.store.problems()?;
+        problems.extend(torn::problems(&self.at.state));
+        Ok(problems)
     }
 
     pub(super) fn settle_and_commit(&self, message: Option<&str>) -> anyhow::Result<(Vec<Event>, CommitReport)> {

@@ -8,6 +8,7 @@ use crate::{
         op::{Actor, Op, OpKind},
         path::WsPath,
     },
+    fault,
     workspace::root::ReplaceError,
 };
 use std::io;
@@ -23,6 +24,7 @@ pub fn set(engine: &Engine, actor: &Actor, path: &WsPath, field: &str, from: &st
         let new = changed(engine, path, &old, field, from, to)?;
         match engine.root.replace(path, Some(&old), &new) {
             Ok(()) => {
+                fault::point("field.set");
                 let kind = OpKind::Write { offset: 0, len: new.len() as u64 };
                 engine.settler.record(Op { at: Timestamp::now(), actor: actor.clone(), path: path.clone(), kind });
                 return Ok(());

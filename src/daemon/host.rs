@@ -85,7 +85,7 @@ impl EngineHost {
     }
 
     fn problems(&self) -> anyhow::Result<String> {
-        Ok(problems_page(&self.engine.store.problems()?, &self.engine.store.notes()))
+        Ok(problems_page(&self.engine.problems()?, &self.engine.store.notes()))
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
     markdown::{self, Style},
     merge::{self, MergeText, Outcome, Rules},
+    schema::StatusKind,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -187,6 +188,18 @@ fn removed(base: &RemoteIssue, remote: &RemoteIssue, capabilities: &Capabilities
     let state = capabilities.states.iter().find(|state| Some(state.name.as_str()) == status);
     // Finished work is left as it was finished: closing it again as "not planned" would rewrite its history.
     if state.is_some_and(|state| state.kind.is_closed()) { Presence::Nothing } else { Presence::Archive }
+}
+
+/// Whether an object differs from what it was only by what archiving does to it: it is archived, or canceled.
+pub fn was_archived(base: &RemoteIssue, remote: &RemoteIssue, capabilities: &Capabilities) -> bool {
+    let status = remote.fields.get(&Field::Status).and_then(FieldValue::as_text);
+    let state = capabilities.states.iter().find(|state| Some(state.name.as_str()) == status);
+    let is_canceled = state.is_some_and(|state| state.kind == StatusKind::Canceled);
+    let mut open = remote.clone();
+    if let Some(status) = base.fields.get(&Field::Status) {
+        open.fields.insert(Field::Status, status.clone());
+    }
+    (remote.archived || is_canceled) && unchanged(base, &open, style(capabilities))
 }
 
 /// Whether the remote says the same as when it was last agreed with, its comments included.

@@ -54,18 +54,21 @@ impl Fs {
         if let Some(fh) = fh {
             let open = self.file(fh)?;
             let file = open.as_real()?;
-            self.begin(caller, file, len == 0);
+            self.begin(caller, file, len == 0)?;
             fs::ftruncate(file.fd()?, len)?;
             self.changed(caller, file, OpKind::Truncate { len });
             return Ok(());
         }
         let file = node.reopen(OFlags::WRONLY)?;
-        self.about_to_change(caller, node, len == 0);
+        self.about_to_change(caller, node, len == 0)?;
         fs::ftruncate(file, len)?;
         self.saved_by(self.actors.of(caller).pid, node);
         node.own_change();
         // Who has it open for writing will close it; otherwise this was all.
         let open = self.root.gate().writers(node.id.0, node.id.1) > 0;
+        if !open {
+            self.saved_whole(node)?;
+        }
         node.modified.fetch_or(open, Ordering::AcqRel);
         self.record_by(caller, node.path(), OpKind::Truncate { len });
         Ok(())

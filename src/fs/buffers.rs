@@ -39,14 +39,15 @@ impl Fs {
         }
     }
 
-    /// The process is about to change the content of the file; all of it when `whole`.
-    pub(super) fn about_to_change(&self, caller: &Caller, node: &RealNode, whole: bool) {
-        if let Some(path) = self.text_path(node)
-            && let Ok(attr) = node.peek()
-        {
+    /// The process is about to change the content of the file; all of it when `whole`. An error: what it holds could not
+    /// be secured against a crash, and must not go.
+    pub(super) fn about_to_change(&self, caller: &Caller, node: &RealNode, whole: bool) -> Result<()> {
+        let Some(path) = self.text_path(node) else { return Ok(()) };
+        if let Ok(attr) = node.peek() {
             let read = || read_text(node.reopen(OFlags::RDONLY));
             self.root.buffers().changing(self.actors.of(caller).pid, &path, version(node, &attr), whole, read);
         }
+        if whole { self.secure(node, &path) } else { Ok(()) }
     }
 
     /// The process is about to take the name of a file away, or to give it to another file.
@@ -90,7 +91,7 @@ fn version(node: &RealNode, attr: &Attr) -> Version {
 }
 
 /// Tickets, comments and specs are edited by people at the same time; nothing else is merged.
-fn is_text(path: &WsPath) -> bool {
+pub(super) fn is_text(path: &WsPath) -> bool {
     path.extension() == Some("md") && !layout::is_scratch(path.file_name())
 }
 

@@ -11,6 +11,7 @@ use crate::{
         op::{Actor, OpKind},
         path::WsPath,
     },
+    fault,
     workspace::root::leave_access_time,
 };
 use parking_lot::Mutex;
@@ -149,11 +150,12 @@ impl Fs {
         let truncates = flags.contains(OFlags::TRUNC);
         let pass = self.root.gate().pass();
         if truncates {
-            self.about_to_change(caller, node, true);
+            self.about_to_change(caller, node, true)?;
         }
         let fd = node.reopen(access | flags & OFlags::TRUNC)?;
         let fh = self.add_file(node.clone(), Some(fd), access);
         drop(pass);
+        fault::point("save.opened");
         if truncates {
             let open = self.file(fh)?;
             let file = open.as_real()?;
@@ -190,9 +192,10 @@ impl Fs {
     pub fn write(&self, caller: &Caller, fh: Fh, offset: u64, bytes: &[u8]) -> Result<usize> {
         let open = self.file(fh)?;
         let file = open.as_real()?;
-        self.begin(caller, file, false);
+        self.begin(caller, file, false)?;
         let fd = file.fd()?;
         let count = io::retry_on_intr(|| io::pwrite(fd, bytes, offset))?;
+        fault::point("save.written");
         self.written(caller, file, offset, count as u64);
         Ok(count)
     }
@@ -212,6 +215,11 @@ impl Fs {
             return;
         }
         let remaining = self.root.gate().closed(file.node.id.0, file.node.id.1);
+        if remaining == 0
+            && let Err(error) = self.saved_whole(&file.node)
+        {
+            tracing::error!(%error, "a closed save may be taken for one that a crash cut off");
+        }
         if remaining == 0 && file.node.modified.swap(false, Ordering::AcqRel) {
             let actor = file.actor.lock().take().map(|(_, actor)| actor).unwrap_or_default();
             self.record(actor, file.node.path(), OpKind::Close);
@@ -233,6 +241,7 @@ impl Fs {
         } else {
             fs::fsync(fd)?
         }
+        fault::point("save.synced");
         self.host.durable()?;
         self.judge(file)
     }
@@ -241,7 +250,7 @@ impl Fs {
         let open = self.file(fh)?;
         let file = open.as_real()?;
         let mode = FallocateFlags::from_bits(mode as u32).ok_or(Errno::NOTSUP)?;
-        self.begin(caller, file, false);
+        self.begin(caller, file, false)?;
         fs::fallocate(file.fd()?, mode, offset, len)?;
         self.written(caller, file, offset, len);
         Ok(())
@@ -266,7 +275,7 @@ impl Fs {
         let (source, target) = (source.as_real().map_err(|_| Errno::NOTSUP)?, target.as_real()?);
         let (mut read_at, mut write_at) = (from.1, to.1);
         let len = len.min(MAX_COPY) as usize;
-        self.begin(caller, target, false);
+        self.begin(caller, target, false)?;
         let count = fs::copy_file_range(source.fd()?, Some(&mut read_at), target.fd()?, Some(&mut write_at), len)?;
         if count > 0 {
             self.written(caller, target, to.1, count as u64);
@@ -279,10 +288,12 @@ impl Fs {
     }
 
     /// A save begins with the first change through a handle; a buffer's with dropping everything that was there.
-    pub(super) fn begin(&self, caller: &Caller, file: &RealFile, whole: bool) {
-        if !file.begun.swap(true, Ordering::Relaxed) {
-            self.about_to_change(caller, &file.node, whole);
+    pub(super) fn begin(&self, caller: &Caller, file: &RealFile, whole: bool) -> Result<()> {
+        self.root.saves().goes_on(file.node.id);
+        if file.begun.swap(true, Ordering::Relaxed) {
+            return Ok(());
         }
+        self.about_to_change(caller, &file.node, whole).inspect_err(|_| file.begun.store(false, Ordering::Relaxed))
     }
 
     /// Opens what is only going to be opened: soon that may no longer be allowed.
@@ -330,6 +341,7 @@ impl Fs {
         if !file.unsaved.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
+        self.saved_whole(&file.node)?;
         match file.node.path().filter(|path| self.may_be_refused(path)) {
             // What may not be read back is judged when it has settled.
             Some(path) => file.node.reopen(OFlags::RDONLY).map_or(Ok(()), |file| self.refuse_bad_bytes(&path, file)),

@@ -7,7 +7,7 @@ use super::{
     types::{Attr, Caching, Caller, Fh, FileKind, Ino, Lasts, OpenReply},
     views::{Folder, Virtual},
 };
-use crate::domain::op::OpKind;
+use crate::{domain::op::OpKind, fault};
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{self, AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Uid},
@@ -92,21 +92,29 @@ impl Fs {
         let folder = self.folder_for(parent, name)?;
         let access = OFlags::from_bits_truncate(flags as u32) & OFlags::ACCMODE;
         let pass = self.root.gate().pass();
+        let note = if access == OFlags::RDONLY { None } else { self.makes_anew(&folder, name) };
         let making = access | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = match fs::openat(folder.handle()?, name, making, Mode::from_raw_mode(mode)) {
             Ok(file) => file,
-            Err(rustix::io::Errno::EXIST) if flags & libc::O_EXCL == 0 => {
+            Err(errno) => {
                 drop(pass);
-                return self.open_existing(caller, &folder, name, flags);
+                self.made_anew(note, None);
+                return match errno {
+                    rustix::io::Errno::EXIST if flags & libc::O_EXCL == 0 => {
+                        self.open_existing(caller, &folder, name, flags)
+                    }
+                    errno => Err(errno.into()),
+                };
             }
-            Err(errno) => return Err(errno.into()),
         };
         let handle = fs::open(proc_path(file.as_fd()), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         self.give_to(caller, handle.as_fd(), &folder, mode)?;
         let (node, _) = self.nodes.enter(handle, &folder, name)?;
         let attr = node.own_attr()?;
         folder.own_change();
+        fault::point("save.made");
         self.made_by(caller, &node);
+        self.made_anew(note, Some(&node));
         let fh = self.add_file(node, Some(file), access);
         drop(pass);
         self.record_by(caller, folder.path_of(name), OpKind::Create);
@@ -206,12 +214,19 @@ impl Fs {
             }
             self.about_to_rename(caller, &source, from.1, old.as_ref());
             self.about_to_rename(caller, &target, to.1, new.as_ref());
-            fs::renameat_with(source.handle()?, from.1, target.handle()?, to.1, flags)
-                .map_err(|errno| self.if_virtual(from.0, from.1, errno.into()))?;
+            if !exchange {
+                self.goes_away(&source, from.1, old.as_ref(), new.as_ref());
+            }
+            fs::renameat_with(source.handle()?, from.1, target.handle()?, to.1, flags).map_err(|errno| {
+                old.iter().for_each(|old| self.came_back(old));
+                self.if_virtual(from.0, from.1, errno.into())
+            })?;
+            fault::point("save.renamed");
         }
         self.renamed((&source, from.1), (&target, to.1), exchange);
         if let Some(path) = &new {
             self.renamed_by(caller, &target, to.1, path);
+            self.came_back(path);
         }
         match (old, new) {
             (Some(path), Some(to)) => self.record_by(caller, Some(path), OpKind::Rename { to, exchange }),

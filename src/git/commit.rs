@@ -3,7 +3,7 @@
 //! Nobody's commit is lost: the tree is built from the tip that was read, and the branch moves only from that tip.
 
 use super::{FileMode, GitError, PathChange, durable, index::IndexLock};
-use crate::domain::path::WsPath;
+use crate::{domain::path::WsPath, fault};
 use gix::{
     ObjectId, Repository,
     actor::Signature,
@@ -46,6 +46,7 @@ pub(super) fn commit(repo: &Repository, changes: &[PathChange], message: &str) -
     changes.iter().try_for_each(legal)?;
     let _turn = take_turn(repo)?;
     let edits = changes.iter().map(|change| write_blob(repo, change)).collect::<Result<Vec<_>, _>>()?;
+    fault::step("commit.blobs")?;
     for _ in 0..ATTEMPTS {
         refuse_in_progress(repo)?;
         let Some(draft) = Draft::new(repo, tip(repo)?, &edits, message)? else { return Ok(None) };
@@ -154,7 +155,10 @@ impl Draft {
         let edit = RefEdit::update(full_name, self.id, previous, format!("commit: {}", self.subject)).with_deref(true);
         let mut time = TimeBuf::default();
         match repo.edit_references_as([edit], Some(self.signature.to_ref(&mut time))) {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                fault::point("commit.moved");
+                Ok(())
+            }
             // Removed meanwhile, by `git branch -m` say.
             Err(error) if error.is_not_found() => Err(GitError::Moved),
             Err(error) if error.is_retryable() => Err(GitError::Locked(format!("the lock of {name}"))),
@@ -229,6 +233,7 @@ fn author(repo: &Repository, otherwise: &Signature) -> Signature {
 
 fn publish(repo: &Repository, draft: &Draft, changes: &[PathChange], edits: &[Edit]) -> Result<(), GitError> {
     let lock = IndexLock::acquire(repo, draft.id)?;
+    fault::point("commit.locked");
     // git takes the same lock before it merges, rebases or commits: from here on it does not.
     refuse_in_progress(repo)?;
     if tip(repo)? != draft.parent {
@@ -242,8 +247,10 @@ fn publish(repo: &Repository, draft: &Draft, changes: &[PathChange], edits: &[Ed
         syncing.join().expect("it cannot panic")?;
         updated
     })?;
+    fault::point("commit.indexed");
     draft.move_ref(repo, "HEAD")?;
     lock.publish()?;
+    fault::point("commit.published");
     Ok(durable::sync_files(&files_of_head(repo)?, repo.common_dir())?)
 }
 

@@ -18,6 +18,7 @@ use crate::{
         schema::Schema,
         snapshot::ContentHash,
     },
+    fault,
     git::Tracking,
 };
 use std::{
@@ -132,7 +133,8 @@ impl<'a> Cycle<'a> {
     }
 
     /// A point after which a crash is tested.
-    pub fn step(&self, name: &str) -> Result<(), SyncError> {
+    pub fn step(&self, name: &'static str) -> Result<(), SyncError> {
+        fault::point(name);
         match &self.sync.fault {
             Some(fault) if fault(name) => Err(SyncError::CutOff(name.to_owned())),
             _ => Ok(()),
@@ -157,7 +159,9 @@ impl<'a> Cycle<'a> {
             parts.repo.track(&parts.name, &self.batch, None, &message)?;
             self.batch.clear();
         }
+        fault::point("sync.tracked");
         self.remember()?;
+        fault::point("sync.remembered");
         if !self.events.is_empty() {
             parts.settler.emit(&self.actor(), std::mem::take(&mut self.events))?;
         }

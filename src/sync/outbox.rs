@@ -9,6 +9,7 @@ use crate::{
         path::WsPath,
         problem::{Problem, Severity},
     },
+    fault,
     workspace::store::{OutboxEntry, OutboxState, Store, StoreError},
 };
 use std::sync::Arc;
@@ -65,6 +66,7 @@ impl Outbox {
             created_at: known.as_ref().map_or(now, |known| known.created_at),
         };
         entry.id = self.store.outbox_put(&entry)?;
+        fault::point("outbox.put");
         self.entries.retain(|other| known.as_ref().is_none_or(|known| known.id != other.id));
         self.entries.push(entry.clone());
         Ok(entry)
@@ -79,6 +81,7 @@ impl Outbox {
     }
 
     pub fn remove(&mut self, id: i64) -> Result<(), StoreError> {
+        fault::point("outbox.answered");
         self.entries.retain(|entry| entry.id != id);
         self.store.outbox_remove(id)
     }

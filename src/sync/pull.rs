@@ -29,6 +29,7 @@ impl Cycle<'_> {
     pub fn pull(&mut self) -> Result<(), SyncError> {
         self.recover_creates()?;
         self.recover_comments()?;
+        self.recover_archives()?;
         let heard = self.listing(|cycle, issue| cycle.apply(issue))?;
         let left: Vec<RemoteIssue> =
             self.memory.unapplied.values().filter(|issue| !heard.contains(&issue.id)).cloned().collect();

@@ -42,6 +42,7 @@ impl Cycle<'_> {
     pub fn push(&mut self, options: Options) -> Result<(), SyncError> {
         self.recover_creates()?;
         self.recover_comments()?;
+        self.recover_archives()?;
         self.link_pending()?;
         let jobs = self.jobs()?;
         let rows: Vec<Row> = jobs.iter().map(|job| job.row.clone()).collect();
@@ -131,14 +132,19 @@ impl Cycle<'_> {
 
     fn removal_job(&self, base: &RemoteIssue, jobs: &mut Vec<Job>) {
         let remote = self.latest(base);
-        let path = self.memory.paths.get(&base.id).cloned();
-        let path = path.or_else(|| issue_paths(&self.sync.parts.config.folder, &base.key).next());
+        let path = self.removed_path(base);
         if let (Presence::Archive, Some(path)) = (self.plan(Some(base), None, Some(&remote)).presence, &path) {
             jobs.push(Job {
                 id: Some(base.id.clone()),
                 row: self.row(Action::Archive, path, Some(&base.key), Vec::new()),
             });
         }
+    }
+
+    /// Where the ticket of an object was.
+    pub fn removed_path(&self, base: &RemoteIssue) -> Option<WsPath> {
+        let path = self.memory.paths.get(&base.id).cloned();
+        path.or_else(|| issue_paths(&self.sync.parts.config.folder, &base.key).next())
     }
 
     fn create_job(&self, ticket: &Ticket) -> Job {

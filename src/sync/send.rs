@@ -267,8 +267,31 @@ impl Cycle<'_> {
         provider.archive(id)?;
         self.step("archive.answered")?;
         let after = provider.fetch(id)?.unwrap_or(RemoteIssue { archived: true, ..base });
+        self.archived(entry, after)
+    }
+
+    /// Finds out what became of archives that were not answered, so that a pull does not take them for somebody's wish to
+    /// have the ticket back.
+    pub fn recover_archives(&mut self) -> Result<(), SyncError> {
+        for entry in self.outbox.sent(Action::Archive) {
+            let is_its = |base: &&RemoteIssue| self.removed_path(base).as_ref() == Some(&entry.path);
+            let Some(base) = self.tracking.issues.values().find(is_its).cloned() else { continue };
+            match self.sync.parts.provider.fetch(&base.id) {
+                // It was told of, or never carried out.
+                Ok(Some(remote)) if remote == base => self.outbox.remove(entry.id)?,
+                Ok(Some(remote)) if plan::was_archived(&base, &remote, &self.capabilities) => {
+                    self.archived(&entry, remote)?;
+                }
+                Ok(_) => {}
+                Err(error) => self.only_this(Some(&entry.path), error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn archived(&mut self, entry: &OutboxEntry, after: RemoteIssue) -> Result<(), SyncError> {
         self.pushed(&entry.path, &after.key, vec!["archived".to_owned()]);
-        self.memory.unapplied.remove(id);
+        self.memory.unapplied.remove(&after.id);
         self.track(after);
         self.flush()?;
         self.step("archive.tracked")?;

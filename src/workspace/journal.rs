@@ -4,7 +4,10 @@
 //! who came meanwhile find theirs written: many fsyncs share one.
 
 use super::store::{Store, StoreError};
-use crate::domain::op::{Op, OpKind};
+use crate::{
+    domain::op::{Op, OpKind},
+    fault,
+};
 use parking_lot::{Condvar, Mutex};
 use std::{sync::Arc, time::Duration};
 
@@ -88,11 +91,14 @@ impl Journal {
             waiting.hurry = false;
             (std::mem::take(&mut waiting.ops), waiting.count)
         };
-        if let Err(error) = self.store.append_ops(&ops) {
+        if let Err(error) =
+            fault::step("journal.write").map_err(StoreError::from).and_then(|()| self.store.append_ops(&ops))
+        {
             self.waiting.lock().ops.splice(0..0, ops);
             return Err(error);
         }
         *written = count;
+        fault::point("journal.written");
         Ok(())
     }
 

@@ -8,11 +8,13 @@ mod gate;
 mod lease;
 mod open;
 mod replace;
+mod saves;
 mod walk;
 
 pub use buffers::{Buffers, StaleSave, Version};
 pub use gate::WriteGate;
 pub use open::leave_access_time;
+pub use saves::{Before, FileId, Found, Making, Saves, Verdict};
 
 use crate::domain::path::WsPath;
 use open::{Confined, OPEN_FOLDER};
@@ -35,6 +37,7 @@ pub struct Root {
     dev: u64,
     gate: WriteGate,
     buffers: Buffers,
+    saves: Saves,
     listeners: RwLock<Vec<Listener>>,
 }
 
@@ -117,8 +120,14 @@ impl Root {
             dev,
             gate: WriteGate::default(),
             buffers: Buffers::default(),
+            saves: Saves::default(),
             listeners: RwLock::default(),
         })
+    }
+
+    /// Notes saves in flight there.
+    pub fn noting_saves(self, saves: Saves) -> Self {
+        Self { saves, ..self }
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {
@@ -198,6 +207,11 @@ impl Root {
     /// Which versions of texts the processes have that use the mount.
     pub fn buffers(&self) -> &Buffers {
         &self.buffers
+    }
+
+    /// The saves in flight.
+    pub fn saves(&self) -> &Saves {
+        &self.saves
     }
 
     fn open_folder(&self, path: &WsPath) -> io::Result<OwnedFd> {

@@ -17,7 +17,7 @@ pub(in crate::workspace) use files::{Fingerprint, sync_keys};
 pub use files::{Known, Settled};
 pub use outbox::{OutboxEntry, OutboxState};
 
-use crate::domain::event::Event;
+use crate::{domain::event::Event, fault};
 use database::Database;
 use log::EventLog;
 use parking_lot::Mutex;
@@ -119,6 +119,7 @@ impl Store {
     fn logged(&self, work: impl FnOnce() -> Result<Vec<Event>, StoreError>) -> Result<Vec<Event>, StoreError> {
         let mut log = self.log.lock();
         let events = work()?;
+        fault::point("events.durable");
         if !events.is_empty() {
             log.append(&events);
         }

@@ -3,8 +3,8 @@
 //! The new content is complete on disk before it gets the name. It gets the name by an exchange, so that what was there
 //! is still in our hands, is looked at once more, and goes back if it is not what the caller had read.
 
-use super::{ReplaceError, Root, Stat, Version, lease::has_writer, read_all};
-use crate::domain::path::WsPath;
+use super::{Making, ReplaceError, Root, Stat, Version, lease::has_writer, read_all};
+use crate::{domain::path::WsPath, fault};
 use rustix::{
     fd::{AsFd, OwnedFd},
     fs::{self, AtFlags, Gid, Mode, OFlags, RenameFlags, Uid, XattrFlags},
@@ -35,7 +35,7 @@ impl Root {
         let old = Target::open(self, path)?;
         let closed = self.gate.close();
         old.check(self, expected)?;
-        let mut scratch = Scratch::name(&old.folder)?;
+        let mut scratch = Scratch::name(self, path, &old.folder, Some((old.stat.ino, expected)))?;
         rename_new(&old.folder, &old.name, &old.folder, &scratch.name)?;
         if let Err(refused) = old.recheck(&scratch.name, expected) {
             scratch.keep = true;
@@ -43,6 +43,7 @@ impl Root {
             return Err(refused);
         }
         drop(closed);
+        fault::point("remove.away");
         scratch.unlink()?;
         fs::fsync(&old.folder).map_err(io::Error::from)?;
         self.notify_foreign(path);
@@ -67,6 +68,15 @@ impl Root {
         Ok(())
     }
 
+    /// Unlinks a scratch file; one that is gone is fine.
+    pub fn discard(&self, path: &WsPath) -> io::Result<()> {
+        let (folder, name) = self.open_parent(path)?;
+        match fs::unlinkat(&folder, name, AtFlags::empty()) {
+            Err(error) if error != Errno::NOENT => Err(error.into()),
+            _ => Ok(fs::fsync(&folder)?),
+        }
+    }
+
     /// Makes a folder and the folders above it; one that exists is left as it is.
     pub fn make_dir(&self, path: &WsPath) -> io::Result<()> {
         match self.open_folder(path) {
@@ -89,8 +99,9 @@ impl Root {
         let parent = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
         self.make_dir(&parent)?;
         let folder = self.open_folder(&parent)?;
-        let (mut scratch, mut file) = Scratch::create(&folder, 0o666)?;
+        let (mut scratch, mut file) = Scratch::create(self, path, &folder, 0o666, None)?;
         fill(&mut file, new)?;
+        fault::point("create.filled");
         {
             let _closed = self.gate.close();
             rename_new(&folder, &scratch.name, &folder, path.file_name()).map_err(|error| match error.kind() {
@@ -99,6 +110,7 @@ impl Root {
             })?;
         }
         scratch.keep = true;
+        fault::point("create.named");
         fs::fsync(&folder).map_err(io::Error::from)?;
         Ok(())
     }
@@ -109,7 +121,7 @@ impl Root {
         if old.stat.nlink > 1 {
             return self.overwrite(&old, expected, new);
         }
-        let (mut scratch, mut file) = Scratch::create(&old.folder, 0o600)?;
+        let (mut scratch, mut file) = Scratch::create(self, path, &old.folder, 0o600, Some((old.stat.ino, expected)))?;
         match carry_over(&old.file, &old.stat, &file) {
             // Not ours to give away: the owner can only be kept by keeping the inode.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -120,6 +132,7 @@ impl Root {
         fill(&mut file, new)?;
         let ours = Stat::from(fs::fstat(&file).map_err(io::Error::from)?);
         drop(file);
+        fault::point("replace.filled");
 
         let closed = self.gate.close();
         old.check(self, expected)?;
@@ -131,8 +144,10 @@ impl Root {
             return Err(refused);
         }
         drop(closed);
+        fault::point("replace.swapped");
         fs::fsync(&old.folder).map_err(io::Error::from)?;
         scratch.unlink()?;
+        fault::point("replace.done");
         Ok(())
     }
 
@@ -212,35 +227,54 @@ impl Target {
     }
 }
 
-/// A scratch name in a folder, unlinked when dropped unless it is to be kept.
+/// A scratch name in a folder, unlinked when dropped unless it is to be kept. A crash before that is noted.
 struct Scratch<'f> {
+    root: &'f Root,
     folder: &'f OwnedFd,
     name: String,
     keep: bool,
+    note: Option<Making>,
 }
 
+/// Inode and bytes of the file that is to be replaced.
+type Replaced<'b> = Option<(u64, &'b [u8])>;
+
 impl<'f> Scratch<'f> {
-    fn create(folder: &'f OwnedFd, mode: u32) -> io::Result<(Self, File)> {
+    fn create(
+        root: &'f Root,
+        path: &WsPath,
+        folder: &'f OwnedFd,
+        mode: u32,
+        replaced: Replaced<'_>,
+    ) -> io::Result<(Self, File)> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         loop {
-            let name = scratch_name();
-            match fs::openat(folder, &name, flags, Mode::from_raw_mode(mode as _)) {
-                Err(Errno::EXIST) => continue,
-                opened => return Ok((Self { folder, name, keep: false }, File::from(opened?))),
+            let scratch = Self::name(root, path, folder, replaced)?;
+            match fs::openat(folder, &scratch.name, flags, Mode::from_raw_mode(mode as _)) {
+                Ok(file) => return Ok((scratch, File::from(file))),
+                Err(Errno::EXIST) => scratch.forget(),
+                Err(error) => {
+                    scratch.forget();
+                    return Err(error.into());
+                }
             }
         }
     }
 
     /// A name to rename to; nothing is made.
-    fn name(folder: &'f OwnedFd) -> io::Result<Self> {
-        loop {
+    fn name(root: &'f Root, path: &WsPath, folder: &'f OwnedFd, replaced: Replaced<'_>) -> io::Result<Self> {
+        let name = loop {
             let name = scratch_name();
             match fs::statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(_) => continue,
-                Err(Errno::NOENT) => return Ok(Self { folder, name, keep: false }),
+                Err(Errno::NOENT) => break name,
                 Err(error) => return Err(error.into()),
             }
-        }
+        };
+        let at = path.parent().unwrap_or_default().join(&name).map_err(io::Error::other)?;
+        let (ino, expected) = replaced.map_or((None, &b""[..]), |(ino, bytes)| (Some(ino), bytes));
+        let note = root.saves.replacing(path.clone(), ino, at, expected)?;
+        Ok(Self { root, folder, name, keep: false, note })
     }
 
     fn unlink(mut self) -> io::Result<()> {
@@ -249,6 +283,11 @@ impl<'f> Scratch<'f> {
         }
         Ok(())
     }
+
+    /// The name is another's.
+    fn forget(mut self) {
+        self.keep = true;
+    }
 }
 
 impl Drop for Scratch<'_> {
@@ -256,6 +295,10 @@ impl Drop for Scratch<'_> {
         if !self.keep {
             // What is left over is scratch by its name: nobody will take it for a ticket.
             let _ = fs::unlinkat(self.folder, &self.name, AtFlags::empty());
+        }
+        if let Some(note) = self.note.take() {
+            // A note that stays leads to nothing, or to what was left over.
+            let _ = self.root.saves.not_made(note);
         }
     }
 }

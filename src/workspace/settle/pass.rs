@@ -72,6 +72,13 @@ struct Case {
     look: Look,
 }
 
+impl Case {
+    /// Whether the path is judged now, and not looked at once more.
+    fn is_seen(&self) -> bool {
+        matches!(self.look, Look::Found(_) | Look::Gone)
+    }
+}
+
 pub(super) struct Pass<'s> {
     settler: &'s Settler,
     haste: Haste,
@@ -88,10 +95,16 @@ impl<'s> Pass<'s> {
         self.settler.adopt_touched(&touched)?;
         let mut touched = self.expand(touched)?;
         self.reload(&mut touched)?;
+        let noted = self.settler.root.saves().turn();
         let cases = self.look_at_all(touched)?;
+        let seen: BTreeSet<WsPath> =
+            cases.iter().filter(|(_, case)| case.is_seen()).map(|(path, _)| path.clone()).collect();
         let settled = self.judge(cases)?;
         let at = self.settler.clock.now();
         let events = self.settler.store.put_settled(at, &settled)?;
+        if let Err(error) = self.settler.root.saves_settled(&seen, noted, self.haste == Haste::WhenQuiet) {
+            tracing::warn!(%error, "notes about saves stay; the next start looks at them");
+        }
         if let Err(error) = self.follow(&settled) {
             // What settled is durable and must be told of; the next scan finds what was to follow.
             tracing::error!(%error, "what follows from a change of rules has to wait");

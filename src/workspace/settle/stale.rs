@@ -10,6 +10,7 @@ use crate::{
         path::WsPath,
         save::{Merged, merge_save},
     },
+    fault,
     workspace::root::ReplaceError,
 };
 use std::io;
@@ -33,7 +34,7 @@ impl Settler {
         let merged = merge_save(&stale.base, saved, &stale.present, merge_text);
         if merged.text() != saved {
             match self.root.replace(path, Some(saved.as_bytes()), merged.text().as_bytes()) {
-                Ok(()) => {}
+                Ok(()) => fault::point("stale.merged"),
                 Err(ReplaceError::Busy | ReplaceError::Changed) => return Ok(None),
                 Err(ReplaceError::Io(error)) => return Err(error),
             }

@@ -14,6 +14,7 @@ use crate::{
         problem::Problem,
         snapshot::{ContentHash, Snapshot},
     },
+    fault,
     workspace::root::Stat,
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -153,7 +154,9 @@ impl Store {
     /// older index, which the next scan catches up with without telling the events again.
     pub fn put_settled(&self, at: Timestamp, settled: &[Settled]) -> Result<Vec<Event>, StoreError> {
         let events = self.logged(|| self.journal_settled(at, settled))?;
+        fault::step("settle.journalled")?;
         self.index_settled(settled)?;
+        fault::point("settle.indexed");
         Ok(events)
     }
 

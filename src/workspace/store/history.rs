@@ -33,6 +33,16 @@ impl Store {
         })
     }
 
+    /// Whether there is an event about this commit; looked for from the newest on.
+    pub fn has_told_of_commit(&self, id: &str) -> Result<bool, StoreError> {
+        self.journal.read(|connection| {
+            let query = "SELECT 1 FROM events WHERE change ->> 'event' = 'committed' AND change ->> 'commit' = ?
+                         ORDER BY seq DESC LIMIT 1";
+            let mut statement = connection.prepare_cached(query)?;
+            Ok(statement.exists([id])?)
+        })
+    }
+
     /// Writes what settled to the journal: events, what each path is now, what is to be committed. One transaction.
     pub(super) fn journal_settled(&self, at: Timestamp, settled: &[Settled]) -> Result<Vec<Event>, StoreError> {
         let news = || settled.iter().filter(|settled| settled.edited || !settled.changes.is_empty());
