@@ -1,7 +1,7 @@
 //! The standard suites, on a mount of the real program: what a disk does, the mount does. Each script counts for itself;
 //! the numbers here are what the disk below passes, so that a suite of which nothing ran fails.
 //!
-//! The longer suites are in `tests/conformance/long.sh`; figures of both stand in docs/conformance.md.
+//! The longer suites are in `tests/long.sh`; figures of both stand in docs/conformance.md.
 
 mod support;
 
@@ -10,10 +10,16 @@ use support::{Workspace, have, suites};
 
 /// A mounted workspace, or `None` where a program is missing.
 fn mounted(programs: &[&str]) -> Option<Workspace> {
+    mounted_with(programs, "{}")
+}
+
+/// The same, by a configuration.
+fn mounted_with(programs: &[&str], yaml: &str) -> Option<Workspace> {
     if !have(programs) {
         return None;
     }
     let mut workspace = Workspace::new();
+    workspace.configure(yaml);
     let path = std::env::var("PATH").unwrap_or_default();
     workspace.variables.push(("PATH", format!("{}:{path}", suites().display())));
     workspace.mount();
@@ -98,6 +104,29 @@ fn everyday_tools() {
     let programs = ["rsync", "rg", "setfacl", "getfattr", "inotifywait", "flock", "python3"];
     let Some(workspace) = mounted(&programs) else { return };
     passes(&workspace, "./tools.sh MOUNTDIR", 38);
+}
+
+#[test]
+fn archives_builds_and_maps() {
+    let programs = ["rsync", "make", "python3", "fdfind", "rg", "inotifywait", "getfattr", "cargo"];
+    let Some(mut workspace) = mounted(&programs) else { return };
+    // The toolchain is the one that runs this test.
+    let home = |name: &str| std::env::home_dir().unwrap_or_default().join(name).display().to_string();
+    for (variable, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+        let value = std::env::var(variable).unwrap_or_else(|_| home(folder));
+        workspace.variables.push((variable, value));
+    }
+    passes(&workspace, "./programs.sh MOUNTDIR", 23);
+}
+
+/// A request that waits for another one would never end here.
+#[test]
+fn one_thread_serves_everybody() {
+    let programs = ["rsync", "rg", "setfacl", "getfattr", "inotifywait", "flock", "python3", "git", "sqlite3"];
+    let Some(workspace) = mounted_with(&programs, "mount: {threads: 1}") else { return };
+    passes(&workspace, "./tools.sh MOUNTDIR 200", 38);
+    passes(&workspace, "./git_in_mount.sh MOUNTDIR", 29);
+    passes(&workspace, "./sqlite_in_mount.sh MOUNTDIR", 60);
 }
 
 #[test]

@@ -122,9 +122,11 @@ struct World {
 }
 
 impl World {
+    /// With so many threads, unless `TRACKFS_MOUNT_THREADS` says how many for all tests.
     fn new(threads: usize) -> Self {
+        let asked = std::env::var("TRACKFS_MOUNT_THREADS").ok().and_then(|threads| threads.parse().ok());
         let place = Place::new();
-        Self::at(place.mnt(), place, threads).unwrap()
+        Self::at(place.mnt(), place, asked.unwrap_or(threads)).unwrap()
     }
 
     fn at(at: PathBuf, place: Place, threads: usize) -> Result<Self, MountError> {

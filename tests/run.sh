@@ -48,7 +48,7 @@ tools=(
     git:git fusermount3:fuse3 vim:vim nvim:neovim emacs:emacs-nox nano:nano tmux:tmux sqlite3:sqlite3 rsync:rsync
     getfattr:attr getfacl:acl strace:strace rg:ripgrep jq:jq curl:curl inotifywait:inotify-tools patch:patch perl:perl
     python3:python3 node:nodejs npm:npm shellcheck:shellcheck cc:build-essential fio:fio kak:kakoune micro:micro ed:ed
-    sponge:moreutils fdfind:fd-find setpriv:util-linux
+    sponge:moreutils fdfind:fd-find setpriv:util-linux make:make
 )
 
 # The suites of tests/conformance that are crates, kept from run to run.

@@ -226,6 +226,8 @@ impl Office {
             git(&at, &["checkout", "-q", "--detach", &commit]);
             Ok(())
         });
+        // What git brought and somebody takes away before it settled was never known, and is still in HEAD.
+        self.settle();
     }
 
     fn restart(&mut self, index_lost: bool) {

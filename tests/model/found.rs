@@ -3,6 +3,7 @@
 use super::{
     engine::{self, Step},
     ops::{At, Op},
+    tree::Onto,
 };
 
 /// `tickets` is the fourth folder by name, after the root, `inbox` and `specs`.
@@ -14,5 +15,17 @@ fn the_views_show_every_ticket_after_a_start_without_an_index() {
         Step::Op(Op::Save { editor: 4, at: TICKET, text: 1 }),
         Step::Settle,
         Step::Restart { index_lost: true },
+    ]);
+}
+
+#[test]
+fn a_file_whose_name_a_folder_has_taken_is_gone_from_the_commit() {
+    let note = At { folder: 1, name: 2 };
+    engine::play(&[
+        Step::Op(Op::Save { editor: 4, at: note, text: 0 }),
+        Step::Commit,
+        Step::Op(Op::Rename { from: note, to: At { folder: 0, name: 0 }, onto: Onto::Anything }),
+        Step::Op(Op::Mkdir(note)),
+        Step::Commit,
     ]);
 }

@@ -19,8 +19,8 @@ use trackfs::{
     workspace::root::{ReplaceError, Root},
 };
 
-/// Processes that do not exist: nobody has a buffer, so no save is merged with another.
-const NOBODY: u32 = 1 << 23;
+/// A process that does not exist. It does all reading, so that nobody who writes has read: each save is taken at its word.
+const READER: u32 = 1 << 23;
 
 /// Whether a host refuses these bytes at a path.
 pub type Refusal = fn(&str, &[u8]) -> bool;
@@ -55,7 +55,8 @@ pub struct World {
     pub(super) inos: HashMap<Id, Ino>,
     /// Look-ups that the kernel has not given back.
     pub(super) lookups: HashMap<Ino, u64>,
-    pub(super) caller: Caller,
+    caller: Caller,
+    reader: Caller,
     pub(super) calls: usize,
 }
 
@@ -72,7 +73,8 @@ impl World {
             open: Vec::new(),
             inos: HashMap::from([(ROOT, Ino::ROOT)]),
             lookups: HashMap::new(),
-            caller: Caller { uid: owner.uid(), gid: owner.gid(), pid: NOBODY },
+            caller: Caller { uid: owner.uid(), gid: owner.gid(), pid: std::process::id() },
+            reader: Caller { uid: owner.uid(), gid: owner.gid(), pid: READER },
             calls: 0,
         };
         world.adopt();
@@ -110,10 +112,11 @@ impl World {
 
     /// ESTALE makes the kernel look the name up again and repeat the call, once.
     pub(super) fn open_as_kernel(&mut self, id: Id, ino: Ino, flags: i32) -> Fh {
-        let opened = match self.fs.open(&self.caller, ino, flags) {
+        let caller = if flags & libc::O_ACCMODE == libc::O_WRONLY { self.caller } else { self.reader };
+        let opened = match self.fs.open(&caller, ino, flags) {
             Err(Errno::STALE) => {
                 assert_eq!(self.ino(id), ino);
-                self.fs.open(&self.caller, ino, flags)
+                self.fs.open(&caller, ino, flags)
             }
             opened => opened,
         };
