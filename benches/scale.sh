@@ -3,7 +3,7 @@
 #
 # `spread` puts a thousand tickets into each folder, `flat` puts all into one. Every figure stands beside what git, or a
 # plain read of the same files, takes at the same moment. Needs git, python3 and FUSE, and a built
-# program: TRACKFS (target/release/trackfs). SCALE_DIR is where the workspace is made (target/); outside of /tmp.
+# program: TRACKFS (target/release/trackfs). The workspace is made in SCALE_DIR (target/), outside of /tmp, and removed.
 set -euo pipefail
 
 tickets=${1:-100000}
@@ -43,28 +43,35 @@ pid() { json 's["pid"]'; }
 rss() { awk '/^VmRSS/ {print int($2 / 1024) " MB"}' "/proc/$1/status"; }
 ticket() { if [ "$shape" = flat ]; then echo "tickets/t$1.md"; else printf 'tickets/%03d/t%d.md' $(($1 / 1000)) "$1"; fi; }
 
-# About 1 KB each: frontmatter as people write it, and a body with links and tags.
+# About 1 KB each: frontmatter as people write it, and a body with links and tags. Git gets them as one pack.
 write_tickets() {
-    mkdir -p "$ws/tickets"
-    if [ "$shape" != flat ]; then
-        for ((folder = 0; folder <= (tickets - 1) / 1000; folder++)); do mkdir "$ws/tickets/$(printf %03d "$folder")"; done
-    fi
-    awk -v count="$tickets" -v shape="$shape" -v dir="$ws/tickets" 'BEGIN {
-        split("backlog todo in-progress in-review done canceled", status, " ")
-        split("low medium high urgent", priority, " ")
-        split("alice bob carol dave erin", people, " ")
-        split("bug feature chore docs", kind, " ")
-        for (line = 0; line < 9; line++)
-            text = text "The ferry timetable shows a sailing twice when the clock goes back, and nobody knows why " line ".\n"
-        for (n = 0; n < count; n++) {
-            file = shape == "flat" ? dir "/t" n ".md" : sprintf("%s/%03d/t%d.md", dir, n / 1000, n)
-            printf "---\ntitle: Ticket %d about sailings\nstatus: %s\npriority: %s\nassignee: %s\nlabels: [%s, area-%d]\n", \
-                n, status[n % 6 + 1], priority[n % 4 + 1], people[n % 5 + 1], kind[n % 4 + 1], n % 17 > file
-            printf "estimate: %d\ndue: 2027-%02d-%02d\n---\n# Ticket %d\n\nSee [[t%d]] #sailing\n\n%s", \
-                n % 8 + 1, n % 12 + 1, n % 28 + 1, n, int(n / 2), text > file
-            close(file)
-        }
-    }'
+    python3 - "$tickets" "$shape" "$ws" <<'PYTHON' | git -C "$ws" fast-import --quiet --force
+import os, sys
+count, shape, workspace = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+out = sys.stdout.buffer
+pick = lambda n, words: words.split()[n % len(words.split())]
+text = "".join(
+    f"The ferry timetable shows a sailing twice when the clock goes back, and nobody knows why {line}.\n"
+    for line in range(9)
+)
+out.write(b"commit refs/heads/main\ncommitter Bench <bench@example.org> 1700000000 +0000\ndata 3\nall\n")
+out.write(b"from refs/heads/main^0\n")
+for n in range(count):
+    path = f"tickets/t{n}.md" if shape == "flat" else f"tickets/{n // 1000:03}/t{n}.md"
+    ticket = (
+        f"---\ntitle: Ticket {n} about sailings\nstatus: {pick(n, 'backlog todo in-progress in-review done canceled')}\n"
+        f"priority: {pick(n, 'low medium high urgent')}\nassignee: {pick(n, 'alice bob carol dave erin')}\n"
+        f"labels: [{pick(n, 'bug feature chore docs')}, area-{n % 17}]\nestimate: {n % 8 + 1}\n"
+        f"due: 2027-{n % 12 + 1:02}-{n % 28 + 1:02}\n---\n# Ticket {n}\n\nSee [[t{n // 2}]] #sailing\n\n{text}"
+    ).encode()
+    if shape != "flat" and n % 1000 == 0 or n == 0:
+        os.makedirs(os.path.dirname(f"{workspace}/{path}"), exist_ok=True)
+    with open(f"{workspace}/{path}", "xb") as file:
+        file.write(ticket)
+    out.write(b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(ticket), ticket))
+PYTHON
+    git -C "$ws" read-tree HEAD
+    git -C "$ws" update-index -q --refresh
 }
 
 # Returns when everything is in the index, and prints how long that took since $1.
@@ -118,11 +125,10 @@ load() { cut -d' ' -f1-3 /proc/loadavg; }
 
 say "tickets, shape, load" "$tickets $shape, $(load)"
 "$trackfs" init "$ws" >/dev/null
-took "  writing the tickets to the disk" write_tickets
+took "  making the tickets and their commit" write_tickets
 took "  reading them all from the disk (find | xargs cat)" sh -c "find '$ws' -type f -print0 | xargs -0 cat"
 
-# One commit by git: what is measured next is the index, not the first commit.
-git -C "$ws" add -A && git -C "$ws" commit -qm all && git -C "$ws" gc -q
+[ -z "$(git -C "$ws" status --short)" ] || say "git status" "NOT CLEAN"
 took "  git status, unmounted" git -C "$ws" status --short
 
 start=$(now)
@@ -151,25 +157,25 @@ done
 
 "$trackfs" mount "$ws" >/dev/null
 indexed "$(now)" "  status"
-commit_of 1
-commit_of 50
-took "git status in the mount, first" git -C "$ws" status --short
-took "git status in the mount, again" git -C "$ws" status --short
-[ -z "$(git -C "$ws" status --short)" ] || say "git status" "NOT CLEAN"
-say "RSS before anything was looked up" "$(rss "$(pid)")"
+daemon=$(pid)
+say "RSS before anything was looked up" "$(rss "$daemon")"
 took "looking everything up (find -type f | xargs stat)" sh -c "find '$ws/tickets' -type f -print0 | xargs -0 stat -c %s"
 took "reading it all through the mount" sh -c "find '$ws/tickets' -type f -print0 | xargs -0 cat"
-say "RSS with all $tickets looked up" "$(rss "$(pid)")"
-say "descriptors" "$(ls "/proc/$(pid)/fd" | wc -l)"
-ls -R "$ws/views" >/dev/null
-say "RSS after all of views/ was listed" "$(rss "$(pid)")"
+say "RSS with all $tickets looked up" "$(rss "$daemon")"
+say "descriptors, of how many" "$(find "/proc/$daemon/fd" -type l | wc -l), $(awk '/open files/ {print $4}' "/proc/$daemon/limits")"
+commit_of 1
+commit_of 50
+say "RSS after these commits" "$(rss "$daemon")"
+took "ls -R views" sh -c "ls -R '$ws/views'"
+say "RSS after all of views/ was listed" "$(rss "$daemon")"
+took "git status in the mount" git -C "$ws" status --short
+[ -z "$(git -C "$ws" status --short)" ] || say "git status" "NOT CLEAN"
 sleep 12
-daemon=$(pid)
-sleep 1
 before=$(wakeups "$daemon")
 sleep 10
 say "wake-ups in 10 s without work" "$(($(wakeups "$daemon") - before))"
 took "unmount" "$trackfs" unmount "$ws"
+git -C "$ws" fsck --no-dangling >/dev/null || say "git fsck" "NOT SOUND"
 git_commit_of 1
 git_commit_of 50
 say "load at the end" "$(load)"

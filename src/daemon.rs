@@ -12,6 +12,7 @@ mod field;
 mod host;
 pub mod location;
 mod lock;
+mod memory;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 mod mounting;
 mod remotes;

@@ -320,6 +320,21 @@ fn a_lost_index_is_rebuilt_without_news() {
 }
 
 #[test]
+fn an_unmounted_workspace_has_its_index_sealed_and_one_that_was_killed_has_not() {
+    let workspace = mounted();
+    let state = workspace.read(".git").trim_start_matches("gitdir:").trim().to_owned() + "/trackfs";
+    let sealed = || fs::exists(format!("{state}/index.seal")).unwrap();
+    workspace.write("tickets/a.md", TICKET);
+    workspace.ok(&["unmount"]);
+    assert!(sealed());
+    workspace.mount();
+    assert!(!sealed());
+    workspace.kill();
+    eventually("the mount is healed and works", || workspace.trackfs(&["mount"]).status.success().then_some(()));
+    assert_eq!(workspace.json(&["status"])["tickets"], 1);
+}
+
+#[test]
 fn mounted_elsewhere_the_workspace_is_seen_at_both_places() {
     let workspace = Workspace::new();
     let at = workspace.outside("mnt");

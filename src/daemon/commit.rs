@@ -51,13 +51,15 @@ pub fn commit(engine: &Engine, message: Option<&str>) -> anyhow::Result<CommitRe
     let message = with_message(message, commit_message(&news));
     let commit = engine.repo.commit(&changes, &message)?;
     fault::point("commit.made");
-    engine.store.committed(&paths, mark)?;
-    fault::point("commit.noted");
-    engine.store.set_meta(COMMITTED_THROUGH, &through.to_string())?;
-    let Some(id) = commit else { return Ok(CommitReport::default()) };
+    let note = (COMMITTED_THROUGH, through.to_string());
+    let Some(id) = commit else {
+        engine.store.committed(&paths, mark)?;
+        engine.store.set_meta(note.0, &note.1)?;
+        return Ok(CommitReport::default());
+    };
     let subject = message.lines().next().unwrap_or_default().to_owned();
     let change = Change::Committed { commit: id.clone(), message: subject.clone(), paths: paths.clone() };
-    engine.settler.emit(&myself(), vec![change])?;
+    engine.settler.committed(&myself(), change, mark, (note.0, &note.1))?;
     Ok(CommitReport { commit: Some(id), message: Some(subject), paths })
 }
 

@@ -20,14 +20,48 @@ pub struct EngineHost {
     shelf: Mutex<Shelf>,
 }
 
-/// The tickets in memory, so that a view costs no query.
+/// The tickets in memory, so that a view costs no query; once, for there may be many.
 #[derive(Default)]
 struct Shelf {
-    tickets: BTreeMap<WsPath, CatalogTicket>,
     published: Arc<Catalog>,
+    /// What is newer than that; `None`: no ticket any more.
+    changed: BTreeMap<WsPath, Option<CatalogTicket>>,
     /// Whether the index had every file when the tickets were read from it; `None`: nobody has looked at a view yet.
     filled: Option<bool>,
-    stale: bool,
+}
+
+impl Shelf {
+    /// The ticket as the next catalog has it.
+    fn get(&self, path: &WsPath) -> Option<&CatalogTicket> {
+        let published = || {
+            let at = self.published.tickets.binary_search_by(|ticket| ticket.path.cmp(path)).ok()?;
+            Some(&self.published.tickets[at])
+        };
+        self.changed.get(path).map_or_else(published, Option::as_ref)
+    }
+
+    /// Publishes what changed. A catalog that nobody holds any more is changed where it is.
+    fn publish(&mut self, statuses: Vec<String>) {
+        let Catalog { version, tickets, .. } = Arc::unwrap_or_clone(std::mem::take(&mut self.published));
+        let tickets = merged(tickets, std::mem::take(&mut self.changed));
+        self.published = Arc::new(Catalog { version: version + 1, statuses, tickets });
+    }
+}
+
+fn merged(old: Vec<CatalogTicket>, changed: BTreeMap<WsPath, Option<CatalogTicket>>) -> Vec<CatalogTicket> {
+    let mut merged = Vec::with_capacity(old.len() + changed.len());
+    let mut changed = changed.into_iter().peekable();
+    for ticket in old {
+        while let Some((_, new)) = changed.next_if(|(path, _)| *path < ticket.path) {
+            merged.extend(new);
+        }
+        match changed.next_if(|(path, _)| *path == ticket.path) {
+            Some((_, new)) => merged.extend(new),
+            None => merged.push(ticket),
+        }
+    }
+    merged.extend(changed.filter_map(|(_, new)| new));
+    merged
 }
 
 impl EngineHost {
@@ -49,12 +83,8 @@ impl EngineHost {
         if shelf.filled.is_none() {
             return Ok(());
         }
-        let snapshot = self.engine.store.snapshot(path)?;
-        match snapshot.filter(|snapshot| snapshot.is_ticket()) {
-            Some(snapshot) => shelf.tickets.insert(path.clone(), shelved(path.clone(), &snapshot)),
-            None => shelf.tickets.remove(path),
-        };
-        shelf.stale = true;
+        let snapshot = self.engine.store.snapshot(path)?.filter(|snapshot| snapshot.is_ticket());
+        shelf.changed.insert(path.clone(), snapshot.map(|snapshot| shelved(path.clone(), &snapshot)));
         Ok(())
     }
 
@@ -65,9 +95,16 @@ impl EngineHost {
             return Ok(());
         }
         let tickets = self.engine.store.tickets()?.into_iter();
-        let shelved = tickets.map(|(path, title, status)| (path.clone(), CatalogTicket { path, title, status }));
-        (shelf.tickets, shelf.filled, shelf.stale) = (shelved.collect(), Some(whole), true);
+        let tickets = tickets.map(|(path, title, status)| CatalogTicket { path, title, status }).collect();
+        let version = shelf.published.version + 1;
+        shelf.published = Arc::new(Catalog { version, statuses: self.statuses(), tickets });
+        shelf.changed.clear();
+        shelf.filled = Some(whole);
         Ok(())
+    }
+
+    fn statuses(&self) -> Vec<String> {
+        self.engine.settler.schema().statuses.iter().map(|status| status.name.clone()).collect()
     }
 
     fn outbox(&self) -> anyhow::Result<String> {
@@ -154,10 +191,9 @@ impl Host for EngineHost {
         // The views show it before it has settled: whoever moved a link looks for it where it went.
         let mut shelf = self.shelf.lock();
         if field == "status"
-            && let Some(ticket) = shelf.tickets.get_mut(path)
+            && let Some(ticket) = shelf.get(path).cloned()
         {
-            ticket.status = to.to_owned();
-            shelf.stale = true;
+            shelf.changed.insert(path.clone(), Some(CatalogTicket { status: to.to_owned(), ..ticket }));
         }
         Ok(())
     }
@@ -167,14 +203,8 @@ impl Host for EngineHost {
         if let Err(error) = self.fill(&mut shelf) {
             tracing::warn!("the views cannot be read from the index: {error}");
         }
-        if shelf.stale {
-            let schema = self.engine.settler.schema();
-            shelf.published = Arc::new(Catalog {
-                version: shelf.published.version + 1,
-                statuses: schema.statuses.iter().map(|status| status.name.clone()).collect(),
-                tickets: shelf.tickets.values().cloned().collect(),
-            });
-            shelf.stale = false;
+        if !shelf.changed.is_empty() {
+            shelf.publish(self.statuses());
         }
         shelf.published.clone()
     }
@@ -195,6 +225,28 @@ impl Host for EngineHost {
 mod tests {
     use super::*;
     use crate::domain::problem::Severity;
+
+    #[test]
+    fn a_catalog_is_what_was_published_with_what_changed_since() {
+        let path = |name: &str| WsPath::new(name).unwrap();
+        let ticket = |name: &str, status: &str| CatalogTicket {
+            path: path(name),
+            title: String::new(),
+            status: status.to_owned(),
+        };
+        let old = ["b", "d", "f"].map(|name| ticket(name, "todo")).to_vec();
+        let published = Arc::new(Catalog { version: 7, statuses: Vec::new(), tickets: old });
+        let mut shelf = Shelf { published: published.clone(), ..Shelf::default() };
+        for (name, status) in [("a", Some("new")), ("b", None), ("c", None), ("d", Some("done")), ("g", Some("new"))] {
+            shelf.changed.insert(path(name), status.map(|status| ticket(name, status)));
+        }
+        let get = |name: &str| shelf.get(&path(name)).map(|ticket| ticket.status.as_str());
+        assert_eq!(["a", "b", "d", "f", "x"].map(get), [Some("new"), None, Some("done"), Some("todo"), None]);
+        shelf.publish(vec!["todo".to_owned()]);
+        let expected = [ticket("a", "new"), ticket("d", "done"), ticket("f", "todo"), ticket("g", "new")];
+        assert_eq!((shelf.published.version, &shelf.published.tickets[..]), (8, &expected[..]));
+        assert_eq!((published.version, published.tickets.len()), (7, 3), "whoever holds an older one keeps it");
+    }
 
     #[test]
     fn the_problems_page_groups_by_file() {

@@ -5,6 +5,7 @@ use super::{
     commit::Committer,
     control::{Request, Response, ask, close, connect, send},
     lock::Lock,
+    memory,
     report::UnmountReport,
     serve::{Feed, Server},
 };
@@ -84,6 +85,7 @@ pub struct Session {
 impl Session {
     /// Takes the lock, opens the engine and starts everything but a mount.
     pub fn start(at: &Location, running: &'static str) -> anyhow::Result<Self> {
+        memory::be_frugal();
         at.make_state()?;
         let lock = Lock::wait(at, || at.is_live())?;
         let lock = lock.ok_or_else(|| anyhow!("{} is already mounted or watched", at.dir.display()))?;
@@ -116,6 +118,7 @@ impl Session {
                 }
                 engine.remotes.wake();
             }
+            memory::give_back();
         };
         self.catching_up = Some(thread::Builder::new().name("catch-up".into()).spawn(catch_up)?);
         Ok(())
@@ -150,6 +153,9 @@ impl Session {
         self.feed.close();
         self.threads.into_iter().for_each(join);
         self.engine.remotes.wait(FAREWELL);
+        if let Err(error) = self.engine.store.seal() {
+            tracing::warn!("the index is checked at the next start: {error}");
+        }
         committed.map(drop)
     }
 }

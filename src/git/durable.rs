@@ -17,8 +17,8 @@ use std::{
 /// `git gc` prunes what no ref names once it is two weeks old, or whatever its user configured.
 const YOUNG: Duration = Duration::from_secs(60 * 60);
 
-/// With more files than this, a sync of everything is cheaper.
-const FEW: usize = 64;
+/// With more files than this, a sync of everything is cheaper, even beside others who write.
+const FEW: usize = 16;
 /// Syncs under way at a time: they share what the disk does.
 const AT_ONCE: usize = 8;
 

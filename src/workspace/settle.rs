@@ -236,6 +236,19 @@ impl Settler {
         Ok(events)
     }
 
+    /// Tells of a commit, and that its paths are in it as they were at `mark`, with a note: all of it or nothing is durable.
+    pub fn committed(
+        &self,
+        actor: &Actor,
+        commit: Change,
+        mark: u64,
+        note: (&str, &str),
+    ) -> Result<Vec<Event>, StoreError> {
+        let events = self.store.append_commit(self.clock.now(), actor, commit, mark, note)?;
+        self.call(&events);
+        Ok(events)
+    }
+
     /// What a save of these bytes at this path would be refused for: the first [`Severity::Error`] problem of a ticket.
     /// `None` for anything that is no ticket. A status that must not follow the present one counts.
     pub fn check(&self, path: &WsPath, bytes: &[u8]) -> Option<Problem> {

@@ -21,7 +21,7 @@ use crate::{domain::event::Event, fault};
 use database::Database;
 use log::EventLog;
 use parking_lot::Mutex;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::OptionalExtension;
 use seal::Seal;
 use std::{
     fs::File,
@@ -43,7 +43,7 @@ pub struct Store {
     journal: Database,
     index: Database,
     /// Put when the databases are closed: fields are dropped in this order.
-    _seals: Vec<Seal>,
+    seals: Vec<Seal>,
     /// Locked for as long as this process is the one that keeps the derived files.
     _owner: Option<File>,
 }
@@ -85,12 +85,21 @@ impl Store {
         };
         let log = EventLog::open(dir, newest.as_deref())?;
         let log_reader = Arc::new(log.reader()?);
-        Ok(Self { dir: dir.to_owned(), log: Mutex::new(log), log_reader, journal, index, _seals: seals, _owner: owner })
+        Ok(Self { dir: dir.to_owned(), log: Mutex::new(log), log_reader, journal, index, seals, _owner: owner })
     }
 
     /// What a person should know of the store: a journal that was set aside.
     pub fn notes(&self) -> Vec<String> {
         recovery::notes(&self.dir)
+    }
+
+    /// Spares the next start a check of everything. For a process that ends without dropping this, as its last act.
+    pub fn seal(&self) -> Result<(), StoreError> {
+        if !self.seals.is_empty() {
+            self.journal.fold()?;
+            self.index.fold()?;
+        }
+        Ok(self.seals.iter().try_for_each(Seal::put)?)
     }
 
     /// `events.jsonl`: the newest events, and every new one as it comes.
@@ -107,12 +116,7 @@ impl Store {
     }
 
     pub fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        self.journal.write(|transaction| {
-            transaction
-                .prepare_cached("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")?
-                .execute(params![key, value])?;
-            Ok(())
-        })
+        self.journal.write(|transaction| history::note(transaction, key, value))
     }
 
     /// Runs `work`, which answers events that are durable by then, and appends these to `events.jsonl`.

@@ -12,10 +12,12 @@ use crate::{
     domain::{path::WsPath, snapshot::Snapshot},
     workspace::{root::Stat, store::StoreError},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, thread};
 
 /// Files of one transaction; between two, saves settle.
 pub(super) const AT_ONCE: usize = 1000;
+/// Threads that read files at the same time.
+const WORKERS: usize = 4;
 
 /// Content by id, as the last commit names it.
 pub trait Content: Send + Sync {
@@ -80,11 +82,7 @@ impl Settler {
         if taken.is_empty() {
             return Ok(());
         }
-        let adopt = |(path, id): &(WsPath, String)| {
-            let (snapshot, stat) = self.adopted(path, id, &*content)?;
-            Ok((path.clone(), snapshot, stat))
-        };
-        let adopted: Result<_, StoreError> = taken.iter().map(adopt).collect();
+        let adopted = self.adopted_all(&taken, &*content);
         let adopted = adopted.and_then(|files| self.store.adopt(files));
         if adopted.is_err()
             && let Some(baseline) = &mut *self.baseline.lock()
@@ -92,6 +90,29 @@ impl Settler {
             baseline.files.extend(taken);
         }
         adopted
+    }
+
+    /// Reads and understands files on several processors; the store takes them in one go.
+    fn adopted_all(
+        &self,
+        files: &[(WsPath, String)],
+        content: &dyn Content,
+    ) -> Result<Vec<(WsPath, Snapshot, Option<Stat>)>, StoreError> {
+        let adopt = |(path, id): &(WsPath, String)| -> Result<_, StoreError> {
+            let (snapshot, stat) = self.adopted(path, id, content)?;
+            Ok((path.clone(), snapshot, stat))
+        };
+        let processors = thread::available_parallelism().map_or(1, |number| number.get().min(WORKERS));
+        thread::scope(|scope| {
+            let parts = files.chunks(files.len().div_ceil(processors).max(AT_ONCE / WORKERS));
+            let workers: Vec<_> =
+                parts.map(|part| scope.spawn(move || part.iter().map(adopt).collect::<Result<Vec<_>, _>>())).collect();
+            let mut all = Vec::with_capacity(files.len());
+            for worker in workers {
+                all.extend(worker.join().expect("reading a file does not panic")?);
+            }
+            Ok(all)
+        })
     }
 
     /// What a file of the commit is. One that is on the disk as it was committed is known with its stat, and need not be

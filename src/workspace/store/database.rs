@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BUSY: Duration = Duration::from_secs(10);
 /// Readers that are kept open for the next call.
 const IDLE_READERS: usize = 4;
+/// In KiB, as SQLite counts: what it does not keep is in the system's cache.
+const READER_CACHE: i64 = -256;
 
 pub(super) struct Database {
     file: PathBuf,
@@ -103,6 +105,11 @@ impl Database {
         self.heed(answer)
     }
 
+    /// Brings everything that is only in the log into the file.
+    pub fn fold(&self) -> Result<(), StoreError> {
+        Ok(self.writer.lock().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    }
+
     fn heed<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         if let Err(StoreError::Sqlite(error)) = &answer
@@ -117,6 +124,7 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reader = Connection::open_with_flags(&self.file, flags)?;
         configure(&reader)?;
+        reader.pragma_update(None, "cache_size", READER_CACHE)?;
         Ok(reader)
     }
 }

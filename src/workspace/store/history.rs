@@ -165,14 +165,43 @@ impl Store {
     /// These paths are in a commit as they were when [`Store::mark`] answered `mark`, or newer. One that settled again
     /// since then stays uncommitted.
     pub fn committed(&self, paths: &[WsPath], mark: u64) -> Result<(), StoreError> {
-        self.journal.write(|transaction| {
-            let mut delete = transaction.prepare_cached("DELETE FROM uncommitted WHERE path = ? AND mark <= ?")?;
-            for path in paths {
-                delete.execute(params![path.as_str(), mark])?;
-            }
-            Ok(())
-        })
+        self.journal.write(|transaction| forget_uncommitted(transaction, paths, mark))
     }
+
+    /// The same with the event that tells of the commit, and a note, in one transaction.
+    pub(in crate::workspace) fn append_commit(
+        &self,
+        at: Timestamp,
+        actor: &Actor,
+        commit: Change,
+        mark: u64,
+        (key, value): (&str, &str),
+    ) -> Result<Vec<Event>, StoreError> {
+        let write = |transaction: &Transaction| {
+            if let Change::Committed { paths, .. } = &commit {
+                forget_uncommitted(transaction, paths, mark)?;
+            }
+            note(transaction, key, value)?;
+            insert(transaction, at, vec![(actor, commit)])
+        };
+        self.logged(|| self.journal.write(write))
+    }
+}
+
+fn forget_uncommitted(transaction: &Transaction, paths: &[WsPath], mark: u64) -> Result<(), StoreError> {
+    let mut delete = transaction.prepare_cached("DELETE FROM uncommitted WHERE path = ? AND mark <= ?")?;
+    for path in paths {
+        delete.execute(params![path.as_str(), mark])?;
+    }
+    Ok(())
+}
+
+/// Sets a note of some other layer's.
+pub(super) fn note(transaction: &Transaction, key: &str, value: &str) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")?
+        .execute(params![key, value])?;
+    Ok(())
 }
 
 pub(super) fn newest(journal: &Database, limit: usize) -> Result<Vec<Event>, StoreError> {

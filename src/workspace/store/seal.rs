@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-/// Seals the database when it is dropped, which must come after the last connection.
+/// Seals the database: when it is dropped, which must come after the last connection, or before that by [`Seal::put`].
 pub(super) struct Seal {
     file: PathBuf,
     damaged: Arc<AtomicBool>,
@@ -29,22 +29,29 @@ impl Seal {
     pub fn break_open(file: &Path) -> bool {
         let was = fs::read_to_string(note(file));
         let broken = fs::remove_file(note(file));
-        let is_open = file.with_extension("db-wal").exists();
-        broken.is_ok() && !is_open && was.ok().zip(print(file).ok()).is_some_and(|(was, is)| was == is)
+        let same = || was.ok().zip(print(file).ok()).is_some_and(|(was, is)| was == is);
+        broken.is_ok() && !is_written(file) && same()
     }
 
-    fn put(&self) -> io::Result<()> {
+    /// Seals a database of which everything is in its file. Whatever is written later breaks it.
+    pub fn put(&self) -> io::Result<()> {
+        // Another process may be writing; and without a seal it is only checked.
+        if self.damaged.load(Ordering::Relaxed) || is_written(&self.file) {
+            return Ok(());
+        }
         fs::write(note(&self.file), print(&self.file)?)
     }
 }
 
 impl Drop for Seal {
     fn drop(&mut self) {
-        // Another process may have it open; and without a seal it is only checked.
-        if !self.damaged.load(Ordering::Relaxed) && !self.file.with_extension("db-wal").exists() {
-            let _ = self.put();
-        }
+        let _ = self.put();
     }
+}
+
+/// Whether SQLite's log holds something that is not in the file.
+fn is_written(file: &Path) -> bool {
+    fs::metadata(file.with_extension("db-wal")).is_ok_and(|log| log.len() > 0)
 }
 
 fn note(file: &Path) -> PathBuf {

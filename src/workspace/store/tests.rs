@@ -137,6 +137,17 @@ fn a_page_that_somebody_damaged_is_found_although_the_index_was_closed_in_good_o
 }
 
 #[test]
+fn what_is_written_after_the_seal_breaks_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    store.seal().unwrap();
+    assert!(Seal::break_open(&dir.path().join("index.db")), "nothing happened since");
+    store.seal().unwrap();
+    store.index.write(|transaction| Ok(transaction.execute_batch("CREATE TABLE later (x)")?)).unwrap();
+    assert!(!Seal::break_open(&dir.path().join("index.db")));
+}
+
+#[test]
 fn a_page_that_turned_out_to_be_damaged_leaves_no_seal() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
