@@ -85,7 +85,9 @@ fn simulator(dir: &Path) -> Simulator {
 }
 
 fn engine(dir: &Path) -> Arc<Engine> {
-    Arc::new(Engine::alone(&location(dir)).unwrap().expect("nobody else has it"))
+    let engine = Engine::alone(&location(dir)).unwrap().expect("nobody else has it");
+    engine.catch_up().unwrap();
+    Arc::new(engine)
 }
 
 // --- the child ---------------------------------------------------------------------------------------------------------
@@ -566,7 +568,8 @@ fn a_mount_that_dies_in_a_save_has_a_whole_text_when_it_comes_back() {
         let _ = save.args(["-c", way, "save", &path, &new]).stderr(Stdio::null()).status();
         assert_eq!(deaths(), turn + 1, "{fault} is not on the way of {way}");
         eventually("the dead mount is taken away", || (!is_mounted(&workspace.dir)).then_some(()));
-        workspace.mount();
+        // What is left of the dead daemon may hold its socket for a moment.
+        eventually("it is mounted again", || workspace.trackfs(&["mount"]).status.success().then_some(()));
         let found = workspace.read(&path);
         assert!(found == old || found == new, "{way}, {fault}: {found:?}");
         workspace.ok(&["unmount"]);

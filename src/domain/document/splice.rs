@@ -77,7 +77,8 @@ impl<'document> Block<'document> {
     /// The white space before the keys.
     fn indent(&self) -> &str {
         let first = self.root.and_then(Node::entries).and_then(<[_]>::first);
-        first.map_or("", |(key, _)| &self.text[self.line_start(key.span.start)..key.span.start])
+        let line = first.map_or("", |(key, _)| &self.text[self.line_start(key.span.start)..key.span.start]);
+        &line[..indent_of(line)]
     }
 
     /// Where a value ends, or the key of an absent one. The blank lines after a block scalar belong to it only if it

@@ -137,6 +137,12 @@ fn blank_lines_below_a_block_scalar_stay_unless_it_keeps_them() {
 }
 
 #[test]
+fn a_field_below_one_with_a_question_mark_is_edited_like_any_other() {
+    check("? a\n: 1\nb: 2", "b", json!("x\ny\n"), "? a\n: 1\nb: |\n  x\n  y");
+    check("? a\n: 1", "b", json!(2), "? a\n: 1\nb: 2");
+}
+
+#[test]
 fn an_edit_that_would_touch_another_field_is_refused() {
     for lines in ["a: &x [1]\nb: *x", "{a: 1, b: 2}", "? a\n: 1\nb: 2", "- a", "a: 1\na: 2", "a: ["] {
         let before = in_block(lines);

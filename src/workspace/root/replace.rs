@@ -43,7 +43,7 @@ impl Root {
             return Err(refused);
         }
         drop(closed);
-        fault::point("remove.away");
+        fault::point("torn.removing");
         scratch.unlink()?;
         fs::fsync(&old.folder).map_err(io::Error::from)?;
         self.notify_foreign(path);

@@ -49,6 +49,11 @@ impl Database {
         };
         writer.pragma_update(None, "synchronous", synchronous)?;
         migrate(&mut writer, steps)?;
+        // SQLite opens what it must not write all the same: a file of others, or one whose header is damaged.
+        if writer.is_readonly(rusqlite::MAIN_DB)? {
+            let refused = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+            return Err(rusqlite::Error::SqliteFailure(refused, None).into());
+        }
         Ok(Self {
             file: file.to_owned(),
             writer: Mutex::new(writer),

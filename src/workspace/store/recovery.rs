@@ -29,7 +29,10 @@ pub(super) fn open_index(dir: &Path, may_set_aside: bool) -> Result<Database, St
     let sealed = may_set_aside && Seal::break_open(&file);
     match open() {
         Ok(index) if !may_set_aside || sealed || (index.is_sound() && index.has_schema(schema::INDEX)) => Ok(index),
-        Err(error) if !may_set_aside || !is_damage(&error, &file) => Err(error),
+        // One of a newer trackfs, too: nothing is in it that cannot be made again.
+        Err(error) if !may_set_aside || !(is_damage(&error, &file) || matches!(error, StoreError::TooNew)) => {
+            Err(error)
+        }
         damaged => {
             drop(damaged);
             // Only the newest is kept: nothing is in it that the files do not say.

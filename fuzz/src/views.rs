@@ -1,0 +1,174 @@
+//! Whatever tickets and statuses are called, the names in the views are legal, tell them apart, and stay.
+//!
+//! An input is divided by bytes 0xff: the statuses of the schema, one per line, then a ticket each, as its path and, after a
+//! line feed, its status.
+
+use super::DIVIDER;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
+    io,
+    sync::{Arc, Mutex, OnceLock},
+};
+use trackfs::{
+    domain::{
+        op::{Actor, Op},
+        path::WsPath,
+        problem::Problem,
+    },
+    fs::{Catalog, CatalogTicket, DirEntry, DirSink, FileKind, Fs, Host, Ino, StatusContent, StatusFile},
+    workspace::root::Root,
+};
+
+/// What every Linux filesystem takes for a name, in bytes.
+const LONGEST_NAME: usize = 255;
+/// Name, inode, and the target of a link.
+type Entry = (String, u64, Option<String>);
+/// Folders and what is in them.
+type Listing = BTreeMap<String, Vec<Entry>>;
+
+pub fn hold(input: &[u8]) {
+    let mut parts = input.split(|&byte| byte == DIVIDER);
+    let statuses = String::from_utf8_lossy(parts.next().unwrap_or_default());
+    let mut tickets: Vec<CatalogTicket> = parts.take(32).filter_map(ticket).collect();
+    tickets.sort_by(|a, b| a.path.cmp(&b.path));
+    tickets.dedup_by(|a, b| a.path == b.path);
+    let catalog = Catalog { version: 0, statuses: statuses.split('\n').map(str::to_owned).collect(), tickets };
+
+    let listing = listed(&catalog);
+    let groups = groups(&listing);
+    let statuses: BTreeSet<&str> = catalog
+        .statuses
+        .iter()
+        .chain(catalog.tickets.iter().map(|ticket| &ticket.status))
+        .map(String::as_str)
+        .collect();
+    assert_eq!(groups.len(), statuses.len(), "each status has its folder: {statuses:?} {:?}", listing.keys());
+    for ticket in &catalog.tickets {
+        let target = format!("../../../{}", ticket.path.as_str());
+        let leads_there = |entry: &Entry| entry.2.as_ref() == Some(&target);
+        let holders: Vec<_> = groups.iter().filter(|entries| entries.iter().any(leads_there)).collect();
+        assert_eq!(holders.len(), 1, "{} is in one folder", ticket.path);
+        let peers = catalog.tickets.iter().filter(|other| other.status == ticket.status).count();
+        assert_eq!(holders[0].len(), peers, "those of its status are in the folder with it, and no others");
+    }
+    assert_eq!(listing, listed(&catalog), "names are a function of the catalog");
+    names_stay(&catalog, &listing);
+}
+
+/// A ticket whose path comes after all others changes the name of none.
+fn names_stay(catalog: &Catalog, before: &Listing) {
+    let mut fewer = catalog.clone();
+    let Some(last) = fewer.tickets.pop() else { return };
+    let target = format!("../../../{}", last.path.as_str());
+    for (folder, entries) in listed(&fewer).iter().filter(|(folder, _)| folder.as_str() != "views/status") {
+        let now: Vec<_> = before[folder].iter().filter(|(_, _, link)| link.as_ref() != Some(&target)).collect();
+        assert_eq!(now, entries.iter().collect::<Vec<_>>(), "{folder}");
+    }
+}
+
+fn ticket(part: &[u8]) -> Option<CatalogTicket> {
+    let text = String::from_utf8_lossy(part);
+    let (path, status) = text.split_once('\n').unwrap_or((&text, ""));
+    // Longer names are on no disk.
+    let path =
+        WsPath::new(path).ok().filter(|path| !path.is_root() && path.names().all(|name| name.len() <= LONGEST_NAME))?;
+    Some(CatalogTicket { path, title: String::new(), status: status.to_owned() })
+}
+
+/// What is in the folder of each status.
+fn groups(listing: &Listing) -> Vec<&Vec<Entry>> {
+    listing.iter().filter(|(folder, _)| folder.starts_with("views/status/")).map(|(_, entries)| entries).collect()
+}
+
+/// Everything in `views/`, by way of the filesystem's own operations.
+fn listed(catalog: &Catalog) -> Listing {
+    static WORLD: OnceLock<(Mutex<Fs>, Arc<Shelf>, tempfile::TempDir)> = OnceLock::new();
+    let (fs, shelf, _) = WORLD.get_or_init(|| {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (root, shelf) = (Root::open(dir.path()).expect("it is there"), Arc::<Shelf>::default());
+        (Mutex::new(Fs::new(Arc::new(root), shelf.clone()).expect("a filesystem")), shelf, dir)
+    });
+    let fs = fs.lock().unwrap_or_else(|broken| broken.into_inner());
+    shelf.publish(catalog);
+    let mut listing = Listing::new();
+    let views = fs.lookup(Ino::ROOT, OsStr::new("views")).expect("the views are there").ino;
+    walk(&fs, "views", views, &mut listing);
+    listing
+}
+
+fn walk(fs: &Fs, path: &str, folder: Ino, listing: &mut Listing) {
+    let (fh, _) = fs.opendir(folder).expect("a folder opens");
+    let mut names = Names::default();
+    fs.readdir(fh, 0, &mut names).expect("a folder is listed");
+    fs.releasedir(fh);
+    let mut entries = Vec::new();
+    for (name, ino, kind) in names.0 {
+        assert!(!name.is_empty() && name.len() <= LONGEST_NAME, "{} bytes: {name:?}", name.len());
+        assert!(!name.contains(['/', '\0']), "{name:?}");
+        let attr = fs.lookup(folder, OsStr::new(&name)).expect("what is listed is there");
+        assert_eq!((attr.ino, attr.kind), (ino, kind), "{name:?}");
+        let link = (kind == FileKind::Symlink).then(|| fs.readlink(ino).expect("a link has a target"));
+        let link = link.map(|link| String::from_utf8(link).expect("paths are UTF-8"));
+        if kind == FileKind::Folder {
+            walk(fs, &format!("{path}/{name}"), ino, listing);
+        }
+        fs.forget(ino, 1);
+        entries.push((name, ino.0, link));
+    }
+    let unique: BTreeSet<&String> = entries.iter().map(|(name, ..)| name).collect();
+    assert_eq!(unique.len(), entries.len(), "names in {path} are unique");
+    listing.insert(path.to_owned(), entries);
+}
+
+#[derive(Default)]
+struct Names(Vec<(String, Ino, FileKind)>);
+
+impl DirSink for Names {
+    fn add(&mut self, entry: DirEntry<'_>) -> bool {
+        let name = entry.name.to_str().expect("names are UTF-8").to_owned();
+        if name != "." && name != ".." {
+            self.0.push((name, entry.ino, entry.kind));
+        }
+        true
+    }
+}
+
+/// A host that has a catalog and nothing else.
+#[derive(Default)]
+struct Shelf(Mutex<Arc<Catalog>>);
+
+impl Shelf {
+    fn publish(&self, catalog: &Catalog) {
+        let mut published = self.0.lock().expect("nobody panics with it");
+        *published = Arc::new(Catalog { version: published.version + 1, ..catalog.clone() });
+    }
+}
+
+impl Host for Shelf {
+    fn record(&self, _: Op) {}
+
+    fn durable(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn check(&self, _: &WsPath, _: &[u8]) -> Option<Problem> {
+        None
+    }
+
+    fn problem(&self, _: &WsPath) -> Option<String> {
+        None
+    }
+
+    fn set_field(&self, _: &Actor, _: &WsPath, _: &str, _: &str, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn catalog(&self) -> Arc<Catalog> {
+        self.0.lock().expect("nobody panics with it").clone()
+    }
+
+    fn status_file(&self, _: StatusFile) -> StatusContent {
+        StatusContent::Bytes(Arc::from(*b""))
+    }
+}
