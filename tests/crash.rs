@@ -418,7 +418,7 @@ fn events_are_told_once(engine: &Engine) {
     let made: BTreeSet<String> = engine.repo.log(None, 1000).unwrap().into_iter().map(|commit| commit.id).collect();
     assert_eq!(told, made, "commits that were told of, and that there are");
     for (path, snapshot) in engine.store.snapshots().unwrap() {
-        let created = seen.get(&format!("created {path}")).is_some();
+        let created = seen.contains_key(&format!("created {path}"));
         let moved = seen.keys().any(|what| what.starts_with("moved") && what.ends_with(&format!(" {path}")));
         assert!(!snapshot.is_ticket() || created || moved, "nobody told of {path}\n{events:#?}");
     }

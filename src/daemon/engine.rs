@@ -147,7 +147,7 @@ impl Engine {
         Ok(self.settler.adopt(files, Arc::new(Committed(self.repo.clone())))?)
     }
 
-    /// Picks up what changed while nobody looked, and lets go of whoever waits in [`Engine::whole_index`].
+    /// Picks up what changed while nobody looked, and lets go of whoever waits in `whole_index`.
     pub fn catch_up(&self) -> anyhow::Result<()> {
         let caught_up = self.settler.catch_up();
         *self.caught_up.0.lock() = Some(self.settler.is_whole());

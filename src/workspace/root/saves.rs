@@ -339,7 +339,7 @@ impl Root {
 
     fn sync_files<'p>(&self, paths: impl Iterator<Item = &'p WsPath> + Clone) -> io::Result<()> {
         if paths.clone().count() > ONE_BY_ONE {
-            return Ok(rustix::fs::syncfs(&self.fd())?);
+            return Ok(rustix::fs::syncfs(self.fd())?);
         }
         for path in paths {
             match self.open_file(path) {
