@@ -79,9 +79,9 @@ impl Location {
             .map_err(|source| LocationError::Io { path: self.state.clone(), source })
     }
 
-    /// Whether the workspace's daemon answers.
+    /// Whether the workspace's daemon answers. One that was killed holds its socket until its last thread has ended.
     pub fn is_live(&self) -> bool {
-        super::control::connect(self).is_ok()
+        super::control::connect(self).is_ok() && !super::lock::holder_is_dying(self)
     }
 
     pub fn lock_file(&self) -> PathBuf {

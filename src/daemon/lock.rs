@@ -2,7 +2,7 @@
 
 use super::Location;
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read, Seek, Write},
     os::fd::AsRawFd,
     time::{Duration, Instant},
@@ -25,6 +25,14 @@ pub enum LockError {
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Whether the process that holds the lock is dead, but for threads that have not ended yet.
+pub(super) fn holder_is_dying(at: &Location) -> bool {
+    let holder = fs::read_to_string(at.lock_file()).unwrap_or_default();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", holder.trim())).unwrap_or_default();
+    // The name, in parentheses, may hold anything; the state follows it.
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']))
+}
 
 impl Lock {
     /// Takes the lock, waiting for a holder that will not have it for long. `give_up` is asked before every try.

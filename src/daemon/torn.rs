@@ -54,15 +54,11 @@ fn mend(engine: &Engine, note: &Found) -> anyhow::Result<bool> {
         Verdict::Torn { torn, before } => (torn, before),
     };
     let is_known = engine.store.known(path)?.is_some();
+    // A ticket that was removed to be made anew is still in the last commit. One that is not was removed, and never sent anywhere.
     let before = match before {
         None if is_known => engine.repo.read_at("HEAD", path)?,
         before => before,
     };
-    if before.is_none() && is_known {
-        // A part of a ticket is more than none, and none would be taken for its removal.
-        tracing::warn!(%path, "a crash cut off a save, and what stood there before is not known");
-        return Ok(true);
-    }
     let aside = set_aside(&engine.at.state, note.began(), path, &torn)?;
     fault::point("torn.aside");
     match &before {

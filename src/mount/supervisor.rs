@@ -6,21 +6,22 @@
 //!
 //! A daemon may be killed while it announces a change: then that thread waits in the kernel for a folder whose lock is held by
 //! somebody who waits for the daemon. It cannot die, so neither the pipe nor the connection is ever closed, and whoever uses
-//! the mount would wait for ever. The supervisor hears that the daemon's first thread is dead, and cuts the connection.
+//! the mount would wait for ever. The kernel signals the supervisor that the daemon's first thread is dead, and the supervisor
+//! cuts the connection. (A descriptor of the process says nothing before its last thread has ended.)
 
 use super::mountinfo::{MountEntry, is_dead, mounted_at, unmount_lazily};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fd::OwnedFd,
     io::retry_on_intr,
-    mount::{UnmountFlags, unmount},
-    process::{Pid, PidfdFlags, getppid, pidfd_open},
+    mount::{MountFlags, UnmountFlags, unmount},
+    process::{Signal, getppid, set_parent_process_death_signal},
 };
+use signal_hook::{consts::SIGUSR1, low_level::pipe};
 use std::{
     fs,
     fs::File,
     io::{self, Read, Write},
-    os::unix::process::CommandExt,
+    os::unix::{net::UnixStream, process::CommandExt},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -33,7 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const HELPER: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long the threads of a daemon that was killed may take to end.
-const DYING: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const DYING: Timespec = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+/// Where the kernel's controls of FUSE connections are.
+const CONNECTIONS: &str = "/sys/fs/fuse/connections";
 
 /// What the daemon says: its mount stands, and goodbye.
 const MOUNTED: &[u8] = b"m";
@@ -86,21 +89,17 @@ impl Drop for Supervisor {
 /// The supervisor's whole life. `fd` is the reading end of the pipe.
 pub fn supervise_main(fd: i32, mountpoint: &Path) -> io::Result<()> {
     let mut pipe = File::open(format!("/proc/self/fd/{fd}"))?;
-    let daemon = getppid().and_then(first_thread);
+    let death = death_of_parent()?;
     let mut ours = None;
     loop {
-        match hear(&mut pipe, daemon.as_ref())? {
+        match hear(&mut pipe, &death)? {
             News::Said(word) if word == MOUNTED => ours = mounted_at(mountpoint).filter(MountEntry::is_ours),
             News::Said(_) => return Ok(()),
             News::Closed => return take_away(mountpoint),
             News::Stuck => {
-                return match ours.filter(|ours| mounted_at(mountpoint).as_ref() == Some(ours)) {
-                    // Without its connection nobody may look whether the mount is dead.
-                    Some(ours) => cut(&ours, mountpoint)
-                        .and_then(|()| take_away(mountpoint))
-                        .or_else(|_| unmount_lazily(mountpoint)),
-                    None => Ok(()),
-                };
+                // Before its connection is cut, who looks whether the mount is dead would wait with the others.
+                ours.as_ref().map_or(Ok(()), |ours| cut(ours, mountpoint))?;
+                return take_away(mountpoint);
             }
         }
     }
@@ -115,9 +114,8 @@ enum News {
     Stuck,
 }
 
-fn hear(pipe: &mut File, daemon: Option<&OwnedFd>) -> io::Result<News> {
-    let mut polled = vec![PollFd::new(&*pipe, PollFlags::IN)];
-    polled.extend(daemon.map(|daemon| PollFd::new(daemon, PollFlags::IN)));
+fn hear(pipe: &mut File, death: &UnixStream) -> io::Result<News> {
+    let mut polled = [PollFd::new(&*pipe, PollFlags::IN), PollFd::new(death, PollFlags::IN)];
     retry_on_intr(|| poll(&mut polled, None))?;
     if polled[0].revents().is_empty() && retry_on_intr(|| poll(&mut polled[..1], Some(&DYING)))? == 0 {
         return Ok(News::Stuck);
@@ -126,17 +124,44 @@ fn hear(pipe: &mut File, daemon: Option<&OwnedFd>) -> io::Result<News> {
     Ok(if pipe.read(&mut word)? > 0 { News::Said(word) } else { News::Closed })
 }
 
-/// Becomes readable when the first thread of a process ends, whether or not the others do. Kernels before 6.9 do not tell.
-fn first_thread(process: Pid) -> Option<OwnedFd> {
-    pidfd_open(process, PidfdFlags::from_bits_retain(libc::O_EXCL as u32)).ok()
+/// Becomes readable when the thread that started this process is dead: the daemon's first, which ends with it.
+fn death_of_parent() -> io::Result<UnixStream> {
+    let (death, signalled) = UnixStream::pair()?;
+    let parent = getppid();
+    pipe::register(SIGUSR1, signalled.try_clone()?)?;
+    set_parent_process_death_signal(Some(Signal::USR1))?;
+    // It may have died before it could be asked for a sign.
+    if parent.is_none_or(|parent| is_dead_process(parent.as_raw_nonzero().get())) {
+        (&signalled).write_all(GOODBYE)?;
+    }
+    Ok(death)
 }
 
-/// Ends a connection as the kernel does when its last descriptor is closed: everybody who waits is answered.
+fn is_dead_process(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name, in parentheses, may hold anything; the state follows it.
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+}
+
+/// Ends a connection as the kernel does when its last descriptor is closed: everybody who waits is answered. The mount may
+/// have been detached since; as long as a thread of the daemon is left, its number is nobody else's.
 fn cut(mount: &MountEntry, mountpoint: &Path) -> io::Result<()> {
     let number = mount.id.1.rsplit(':').next().unwrap_or_default();
-    let aborted = fs::write(format!("/sys/fs/fuse/connections/{number}/abort"), "1");
-    // Where that control is not mounted, root's forced unmounting does the same.
-    aborted.or_else(|_| Ok(unmount(mountpoint, UnmountFlags::FORCE | UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?))
+    let abort = || fs::write(format!("{CONNECTIONS}/{number}/abort"), "1");
+    abort().or_else(|_| {
+        if mounted_at(mountpoint).as_ref() == Some(mount) {
+            // Forced unmounting, which is root's, does the same.
+            return Ok(unmount(mountpoint, UnmountFlags::FORCE | UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?);
+        }
+        // Where nobody mounted the kernel's controls of FUSE at their place yet, root may.
+        mount_controls()?;
+        abort()
+    })
+}
+
+fn mount_controls() -> io::Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    Ok(rustix::mount::mount("fusectl", CONNECTIONS, "fusectl", flags, None)?)
 }
 
 fn take_away(mountpoint: &Path) -> io::Result<()> {
