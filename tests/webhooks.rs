@@ -53,7 +53,7 @@ fn mounted(remote: &[&str], variables: Vec<(&'static str, String)>) -> Workspace
 
 fn find(workspace: &Workspace, text: &str) -> String {
     eventually("the change is in a file", || {
-        let found = workspace.sh(&format!("grep -rl '{text}' tickets || true"));
+        let found = workspace.sh(&format!("grep -rl --exclude='.*' '{text}' tickets || true"));
         found.lines().next().map(str::to_owned)
     })
 }

@@ -23,8 +23,14 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
+
+/// How long what is still being written may take, at the end.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -103,10 +109,21 @@ impl Throwaway {
 
 impl Drop for Throwaway {
     fn drop(&mut self) {
-        if let Self::Named(dir) = self
-            && let Err(error) = fs::remove_dir_all(&dir)
-        {
-            tracing::warn!("{} could not be removed: {error}", dir.display());
+        if let Err(error) = remove(self.path()) {
+            tracing::warn!("{} could not be removed: {error}", self.path().display());
+        }
+    }
+}
+
+/// Removes a folder. A request to a remote that the end did not wait for may still be writing to it.
+fn remove(dir: &Path) -> io::Result<()> {
+    let since = Instant::now();
+    loop {
+        match fs::remove_dir_all(dir) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && since.elapsed() < PATIENCE => {
+                thread::sleep(PAUSE);
+            }
+            removed => return removed,
         }
     }
 }
