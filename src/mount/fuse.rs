@@ -2,7 +2,7 @@
 
 mod convert;
 
-use super::session::Ended;
+use super::{invalidate::Invalidator, session::Ended};
 use crate::fs::{DirEntry, DirSink, Errno, Fh, FileKind, Fs, Ino, Lasts, SetAttr};
 use convert::{GENERATION, caller, enter, errno, file_attr, file_type, fopen, missing, send_xattr, set_time, ttl};
 use fuser::{
@@ -47,13 +47,14 @@ pub(super) fn is_serving() -> bool {
 pub(super) struct Adapter {
     fs: Arc<Fs>,
     ended: Arc<Ended>,
+    invalidator: Arc<Invalidator>,
     /// OPEN, CREATE and FLUSH are answered ENOSYS: the kernel never asks again, and every file comes without a handle.
     unopened: bool,
 }
 
 impl Adapter {
-    pub fn new(fs: Arc<Fs>, ended: Arc<Ended>, unopened: bool) -> Self {
-        Self { fs, ended, unopened }
+    pub fn new(fs: Arc<Fs>, ended: Arc<Ended>, invalidator: Arc<Invalidator>, unopened: bool) -> Self {
+        Self { fs, ended, invalidator, unopened }
     }
 
     fn reading<T>(&self, ino: INodeNo, fh: FileHandle, work: impl FnOnce(Fh) -> Result<T, Errno>) -> Result<T, Errno> {
@@ -198,7 +199,12 @@ impl Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let (from, to) = ((Ino(parent.0), name), (Ino(newparent.0), newname));
-        answer!(reply, self.fs.rename(&caller(request), from, to, flags.bits()), () => reply.ok());
+        let renamed = || self.fs.rename(&caller(request), from, to, flags.bits());
+        answer!(reply, renamed(), () => match from.0.is_virtual() {
+            false => reply.ok(),
+            // It changed the ticket's file, which the next read must show; the kernel is told by another thread.
+            true => self.invalidator.afterwards(move || reply.ok()),
+        });
     }
 
     fn link(&self, request: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {

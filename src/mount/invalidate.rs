@@ -51,7 +51,18 @@ struct Notes {
     /// Notes ever left, and how many of them were dealt with.
     count: u64,
     dealt_with: u64,
+    /// To be called when the notes so far were dealt with.
+    afterwards: Vec<Afterwards>,
     stopped: bool,
+}
+
+type Afterwards = Box<dyn FnOnce() + Send>;
+
+/// What was noted until the notifier looked.
+struct Noted {
+    paths: HashSet<WsPath>,
+    upto: u64,
+    afterwards: Vec<Afterwards>,
 }
 
 impl Invalidator {
@@ -76,11 +87,28 @@ impl Invalidator {
         }
     }
 
+    /// Calls `told`, from the notifier's thread, when the kernel knows what was noted so far: for whoever serves a request,
+    /// must not wait, and is not to be answered before.
+    pub fn afterwards(&self, told: impl FnOnce() + Send + 'static) {
+        let mut notes = self.notes.lock();
+        if notes.stopped {
+            drop(notes);
+            return told();
+        }
+        notes.afterwards.push(Box::new(told));
+        self.wake();
+    }
+
     /// Ends [`Invalidator::run`].
     pub fn stop(&self) {
-        self.notes.lock().stopped = true;
+        let afterwards = {
+            let mut notes = self.notes.lock();
+            notes.stopped = true;
+            mem::take(&mut notes.afterwards)
+        };
         self.wake();
         self.done.notify_all();
+        afterwards.into_iter().for_each(|told| told());
     }
 
     fn wake(&self) {
@@ -91,21 +119,22 @@ impl Invalidator {
     /// Tells what is stale until stopped.
     pub fn run(&self, fs: &Fs, tell: impl Fn(&Notice<'_>)) {
         let mut doubted = Instant::now();
-        while let Some((paths, upto)) = self.next(fs, doubted + DOUBT) {
+        while let Some(noted) = self.next(fs, doubted + DOUBT) {
             let mut changes = fs.changes();
-            paths.iter().for_each(|path| fs.add_path(&mut changes, path));
+            noted.paths.iter().for_each(|path| fs.add_path(&mut changes, path));
             if doubted.elapsed() >= DOUBT {
                 changes.add_doubt();
                 doubted = Instant::now();
             }
             announce(fs, &changes, &tell);
-            self.notes.lock().dealt_with = upto;
+            self.notes.lock().dealt_with = noted.upto;
             self.done.notify_all();
+            noted.afterwards.into_iter().for_each(|told| told());
         }
     }
 
     /// Waits until something was noted or seen, or until `latest`. `None` when stopped.
-    fn next(&self, fs: &Fs, latest: Instant) -> Option<(HashSet<WsPath>, u64)> {
+    fn next(&self, fs: &Fs, latest: Instant) -> Option<Noted> {
         let watches = fs.changes_fd();
         let mut polled = vec![PollFd::new(&self.left, PollFlags::IN)];
         polled.extend(watches.as_ref().map(|watches| PollFd::new(watches, PollFlags::IN)));
@@ -114,7 +143,11 @@ impl Invalidator {
         wait(&mut polled[..1], BURST);
         let _ = rustix::io::read(&self.left, &mut [0_u8; 8]);
         let mut notes = self.notes.lock();
-        (!notes.stopped).then(|| (mem::take(&mut notes.paths), notes.count))
+        (!notes.stopped).then(|| Noted {
+            paths: mem::take(&mut notes.paths),
+            upto: notes.count,
+            afterwards: mem::take(&mut notes.afterwards),
+        })
     }
 }
 
@@ -163,5 +196,18 @@ mod tests {
         waiting.join().expect("it returns");
         invalidator.changed(&path, true);
         assert_eq!(invalidator.notes.lock().count, 1, "what is noted afterwards is not kept");
+    }
+
+    #[test]
+    fn whoever_is_to_be_answered_afterwards_is_answered_when_the_notifier_stops() {
+        let invalidator = Invalidator::new().expect("a descriptor is left");
+        let (answer, answers) = std::sync::mpsc::channel();
+        let later = answer.clone();
+        invalidator.afterwards(move || later.send("before").expect("somebody listens"));
+        assert!(answers.try_recv().is_err(), "the kernel was not told yet");
+        invalidator.stop();
+        assert_eq!(answers.try_recv(), Ok("before"));
+        invalidator.afterwards(move || answer.send("after").expect("somebody listens"));
+        assert_eq!(answers.try_recv(), Ok("after"));
     }
 }

@@ -137,7 +137,7 @@ pub fn mount(fs: Arc<Fs>, root: Arc<Root>, options: MountOptions) -> Result<Moun
     // From here on a daemon that is killed leaves no dead mount.
     let supervisor = options.supervise.then(|| Supervisor::start(&dir)).transpose().map_err(failed)?;
     let (invalidator, ended) = (Arc::new(Invalidator::new().map_err(failed)?), Arc::<Ended>::default());
-    let adapter = Adapter::new(fs.clone(), ended.clone(), options.fast_reads);
+    let adapter = Adapter::new(fs.clone(), ended.clone(), invalidator.clone(), options.fast_reads);
     let session = Session::new(adapter, &dir, &config(&options)).map_err(failed)?;
     let connection = session.as_fd().try_clone_to_owned().map_err(failed)?;
     let session = session.spawn().map_err(failed)?;
