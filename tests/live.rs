@@ -275,6 +275,16 @@ fn a_killed_daemon_leaves_no_mount_and_loses_nothing() {
 }
 
 #[test]
+fn a_commit_right_after_mounting_has_all_that_was_saved_before() {
+    let workspace = mounted();
+    workspace.ok(&["unmount"]);
+    (0..500).for_each(|n| workspace.write(&format!("tickets/{n}.md"), TICKET));
+    workspace.mount();
+    workspace.ok(&["commit"]);
+    assert_eq!(workspace.sh("git ls-tree --name-only HEAD tickets/ | wc -l").trim(), "500");
+}
+
+#[test]
 fn a_live_mount_is_refused_and_a_second_unmount_says_so() {
     let workspace = mounted();
     let second = workspace.trackfs(&["mount"]);

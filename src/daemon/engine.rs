@@ -159,9 +159,14 @@ impl Engine {
         *self.caught_up.0.lock() == Some(true)
     }
 
+    /// Waits until what was changed while nobody looked is picked up, or until that was given up.
+    fn after_catching_up(&self) {
+        self.caught_up.1.wait_while(&mut self.caught_up.0.lock(), |caught_up| caught_up.is_none());
+    }
+
     /// Waits until the index has every file: to sync, what is not in it yet would look as if it were gone.
     fn whole_index(&self) -> anyhow::Result<()> {
-        self.caught_up.1.wait_while(&mut self.caught_up.0.lock(), |caught_up| caught_up.is_none());
+        self.after_catching_up();
         if self.is_caught_up() { Ok(()) } else { bail!("the index is not complete; `trackfs mount` goes on with it") }
     }
 
@@ -181,7 +186,11 @@ impl Engine {
     pub(super) fn answer(&self, request: &Request) -> anyhow::Result<Response> {
         Ok(match request {
             Request::Status => Response::Status(self.status()?),
-            Request::Commit { message } => Response::Commit(self.settle_and_commit(message.as_deref())?.1),
+            Request::Commit { message } => {
+                // Whoever asks means all that was saved, also before the daemon started.
+                self.after_catching_up();
+                Response::Commit(self.settle_and_commit(message.as_deref())?.1)
+            }
             Request::Flush => Response::Flush(self.flush()?),
             Request::Sync { remote, dry_run, yes } => Response::Sync(self.sync(remote.as_deref(), *dry_run, *yes)?),
             Request::Pull { remote } => {
