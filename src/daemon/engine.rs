@@ -22,7 +22,7 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use parking_lot::{Condvar, Mutex, RwLock};
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything that acts on one workspace. Exactly one exists per workspace: it holds the lock.
 pub struct Engine {
@@ -162,6 +162,12 @@ impl Engine {
     /// Waits until what was changed while nobody looked is picked up, or until that was given up.
     fn after_catching_up(&self) {
         self.caught_up.1.wait_while(&mut self.caught_up.0.lock(), |caught_up| caught_up.is_none());
+    }
+
+    /// As [`Engine::after_catching_up`], and not for longer than this.
+    pub(super) fn caught_up_within(&self, most: Duration) {
+        let mut caught_up = self.caught_up.0.lock();
+        self.caught_up.1.wait_while_for(&mut caught_up, |caught_up| caught_up.is_none(), most);
     }
 
     /// Waits until the index has every file: to sync, what is not in it yet would look as if it were gone.

@@ -7,6 +7,7 @@ use crate::{
         document::Document,
         op::{Actor, Op, OpKind},
         path::WsPath,
+        snapshot::ContentHash,
     },
     fault,
     workspace::root::ReplaceError,
@@ -17,8 +18,16 @@ use std::io;
 const TRIES: usize = 5;
 
 /// Sets `field` from one value to another (empty: none), in its own lines. Of many who try the same at once, one succeeds:
-/// the others find that it is not `from` any more. Errors have an errno, see [`crate::fs::Host::set_field`].
-pub fn set(engine: &Engine, actor: &Actor, path: &WsPath, field: &str, from: &str, to: &str) -> io::Result<()> {
+/// the others find that it is not `from` any more. Answers what the file was before. Errors have an errno, see
+/// [`crate::fs::Host::set_field`].
+pub fn set(
+    engine: &Engine,
+    actor: &Actor,
+    path: &WsPath,
+    field: &str,
+    from: &str,
+    to: &str,
+) -> io::Result<ContentHash> {
     for _ in 0..TRIES {
         let old = engine.root.read(path)?;
         let new = changed(engine, path, &old, field, from, to)?;
@@ -27,7 +36,7 @@ pub fn set(engine: &Engine, actor: &Actor, path: &WsPath, field: &str, from: &st
                 fault::point("field.set");
                 let kind = OpKind::Write { offset: 0, len: new.len() as u64 };
                 engine.settler.record(Op { at: Timestamp::now(), actor: actor.clone(), path: path.clone(), kind });
-                return Ok(());
+                return Ok(ContentHash::of(&old));
             }
             Err(ReplaceError::Changed) => {}
             Err(ReplaceError::Busy) => return Err(errno(libc::EBUSY)),

@@ -6,13 +6,19 @@ use crate::{
         op::{Actor, Op},
         path::WsPath,
         problem::Problem,
+        snapshot::{ContentHash, Snapshot},
         text::printable,
     },
     fs::{Catalog, CatalogTicket, Host, StatusContent, StatusFile},
     workspace::config::Validation,
 };
 use parking_lot::Mutex;
-use std::{collections::BTreeMap, fmt::Write, io, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+    io,
+    sync::Arc,
+};
 
 /// The engine, seen by the filesystem.
 pub struct EngineHost {
@@ -26,11 +32,44 @@ struct Shelf {
     published: Arc<Catalog>,
     /// What is newer than that; `None`: no ticket any more.
     changed: BTreeMap<WsPath, Option<CatalogTicket>>,
+    /// Tickets that a view has moved, until the index has that.
+    moved: HashMap<WsPath, Moved>,
     /// Whether the index had every file when the tickets were read from it; `None`: nobody has looked at a view yet.
     filled: Option<bool>,
 }
 
+/// A ticket's status that is in its file, and not in the index yet.
+#[derive(Default)]
+struct Moved {
+    status: String,
+    /// What the file was before: as long as the index has one of these, it knows less than we do.
+    before: Vec<ContentHash>,
+}
+
 impl Shelf {
+    /// Takes over what the index says of a path, unless that is from before a view has moved it.
+    fn take_over(&mut self, path: &WsPath, snapshot: Option<&Snapshot>) {
+        let ticket = snapshot.filter(|snapshot| snapshot.is_ticket()).map(|snapshot| shelved(path.clone(), snapshot));
+        let is_older = |moved: &&Moved| snapshot.is_some_and(|snapshot| moved.before.contains(&snapshot.content));
+        let ticket = match self.moved.get(path).filter(is_older) {
+            Some(moved) => ticket.map(|ticket| CatalogTicket { status: moved.status.clone(), ..ticket }),
+            None => {
+                self.moved.remove(path);
+                ticket
+            }
+        };
+        self.changed.insert(path.clone(), ticket);
+    }
+
+    /// A view has moved a ticket that was this before.
+    fn moves(&mut self, path: &WsPath, status: &str, before: ContentHash) {
+        let Some(ticket) = self.get(path).cloned() else { return };
+        self.changed.insert(path.clone(), Some(CatalogTicket { status: status.to_owned(), ..ticket }));
+        let moved = self.moved.entry(path.clone()).or_default();
+        status.clone_into(&mut moved.status);
+        moved.before.push(before);
+    }
+
     /// The ticket as the next catalog has it.
     fn get(&self, path: &WsPath) -> Option<&CatalogTicket> {
         let published = || {
@@ -83,8 +122,7 @@ impl EngineHost {
         if shelf.filled.is_none() {
             return Ok(());
         }
-        let snapshot = self.engine.store.snapshot(path)?.filter(|snapshot| snapshot.is_ticket());
-        shelf.changed.insert(path.clone(), snapshot.map(|snapshot| shelved(path.clone(), &snapshot)));
+        shelf.take_over(path, self.engine.store.snapshot(path)?.as_ref());
         Ok(())
     }
 
@@ -100,6 +138,9 @@ impl EngineHost {
         shelf.published = Arc::new(Catalog { version, statuses: self.statuses(), tickets });
         shelf.changed.clear();
         shelf.filled = Some(whole);
+        for path in shelf.moved.keys().cloned().collect::<Vec<_>>() {
+            shelf.take_over(&path, self.engine.store.snapshot(&path)?.as_ref());
+        }
         Ok(())
     }
 
@@ -126,7 +167,7 @@ impl EngineHost {
     }
 }
 
-fn shelved(path: WsPath, snapshot: &crate::domain::snapshot::Snapshot) -> CatalogTicket {
+fn shelved(path: WsPath, snapshot: &Snapshot) -> CatalogTicket {
     CatalogTicket {
         path,
         title: snapshot.title.clone(),
@@ -187,13 +228,10 @@ impl Host for EngineHost {
     }
 
     fn set_field(&self, actor: &Actor, path: &WsPath, field: &str, from: &str, to: &str) -> io::Result<()> {
-        super::field::set(&self.engine, actor, path, field, from, to)?;
+        let before = super::field::set(&self.engine, actor, path, field, from, to)?;
         // The views show it before it has settled: whoever moved a link looks for it where it went.
-        let mut shelf = self.shelf.lock();
-        if field == "status"
-            && let Some(ticket) = shelf.get(path).cloned()
-        {
-            shelf.changed.insert(path.clone(), Some(CatalogTicket { status: to.to_owned(), ..ticket }));
+        if field == "status" {
+            self.shelf.lock().moves(path, to, before);
         }
         Ok(())
     }
@@ -224,7 +262,7 @@ impl Host for EngineHost {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::problem::Severity;
+    use crate::domain::{layout::Kind, problem::Severity, schema::Schema, snapshot};
 
     #[test]
     fn a_catalog_is_what_was_published_with_what_changed_since() {
@@ -246,6 +284,24 @@ mod tests {
         let expected = [ticket("a", "new"), ticket("d", "done"), ticket("f", "todo"), ticket("g", "new")];
         assert_eq!((shelf.published.version, &shelf.published.tickets[..]), (8, &expected[..]));
         assert_eq!((published.version, published.tickets.len()), (7, 3), "whoever holds an older one keeps it");
+    }
+
+    #[test]
+    fn a_ticket_that_was_moved_stays_where_it_is_until_the_index_knows_more() {
+        let path = WsPath::new("tickets/a.md").unwrap();
+        let settled =
+            |text: &str| snapshot::read(&path, Kind::Ticket, text.as_bytes(), false, &Schema::default(), None);
+        let [first, second, third, fourth] = ["todo", "doing", "done", "todo # again"]
+            .map(|status| settled(&format!("---\ntitle: A\nstatus: {status}\n---\n")));
+        let mut shelf = Shelf::default();
+        shelf.take_over(&path, Some(&first));
+        shelf.moves(&path, "doing", first.content.clone());
+        shelf.moves(&path, "done", second.content.clone());
+        for (snapshot, status) in [(&first, "done"), (&second, "done"), (&third, "done"), (&fourth, "todo")] {
+            shelf.take_over(&path, Some(snapshot));
+            assert_eq!(shelf.get(&path).unwrap().status, status);
+        }
+        assert!(shelf.moved.is_empty());
     }
 
     #[test]

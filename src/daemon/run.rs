@@ -30,7 +30,7 @@ use std::{
     time::Duration,
 };
 
-/// How long an ending daemon waits for requests to remotes that are under way.
+/// How long an ending daemon waits for its first look at the files, and for requests to remotes that are under way.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How to mount.
@@ -134,9 +134,13 @@ impl Session {
         self.stops.recv().expect("the session holds a sender itself")
     }
 
-    /// Settles, commits and ends the threads. What is unpushed stays in the outbox: ending waits for no network.
+    /// Settles, commits and ends the threads. What is unpushed stays in the outbox: ending waits for no network. What takes
+    /// long to be found for the first time is left to the next start.
     pub fn end(self) -> anyhow::Result<()> {
         close(&self.engine.at)?;
+        if self.catching_up.is_some() {
+            self.engine.caught_up_within(FAREWELL);
+        }
         self.engine.settler.interrupt();
         if let Some(catching_up) = self.catching_up {
             join(catching_up);
