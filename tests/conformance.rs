@@ -56,7 +56,8 @@ fn posix_semantics() {
     workspace.ok(&["unmount"]);
     workspace.ok(&["mount", "--at", short.path().to_str().unwrap()]);
     let command = format!("./pjd_rs.sh {} all --expect pjd_expected.txt", short.path().join("specs").display());
-    passes(&workspace, &command, 382);
+    // The one that is expected to fail passes at times.
+    passes(&workspace, &command, 381);
     workspace.ok(&["unmount"]);
 }
 

@@ -8,7 +8,7 @@ use std::{
     os::unix::fs::MetadataExt,
     process::Stdio,
     thread,
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 use support::{Workspace, eventually, is_mounted};
 
@@ -282,6 +282,28 @@ fn a_commit_right_after_mounting_has_all_that_was_saved_before() {
     workspace.mount();
     workspace.ok(&["commit"]);
     assert_eq!(workspace.sh("git ls-tree --name-only HEAD tickets/ | wc -l").trim(), "500");
+}
+
+#[test]
+fn a_folder_keeps_the_times_it_was_given_as_it_was_made() {
+    // Others than root cannot keep the watcher from reading it.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let workspace = mounted();
+    let (accessed, modified) =
+        (UNIX_EPOCH + Duration::from_secs(1_900_000_000), UNIX_EPOCH + Duration::from_secs(1_950_000_000));
+    let folders: Vec<_> = (0..100).map(|n| workspace.dir.join(format!("specs-{n}"))).collect();
+    for folder in &folders {
+        fs::create_dir(folder).unwrap();
+        let times = fs::FileTimes::new().set_accessed(accessed).set_modified(modified);
+        fs::File::open(folder).unwrap().set_times(times).unwrap();
+    }
+    thread::sleep(Duration::from_millis(200));
+    for folder in &folders {
+        let found = fs::metadata(folder).unwrap();
+        assert_eq!((found.accessed().unwrap(), found.modified().unwrap()), (accessed, modified));
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use parking_lot::{Condvar, Mutex};
 use std::{
     ffi::{OsStr, OsString},
     io,
-    os::fd::AsRawFd,
+    os::fd::{AsRawFd, OwnedFd},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -63,13 +63,20 @@ enum Need {
 impl Watcher {
     /// Touches every path that changes. When the kernel's queue overflows, or a watch cannot be placed, it scans instead of
     /// losing anything.
-    pub fn start(root: Arc<Root>, settler: Arc<Settler>) -> io::Result<Self> {
+    pub fn start(root: &Root, settler: Arc<Settler>) -> io::Result<Self> {
         let (needs, asked) = mpsc::channel();
-        let base = PathBuf::from(format!("/proc/self/fd/{}/.", root.fd().as_raw_fd()));
+        // Whoever makes a folder may set its times at once, and the watcher looks into each that is new.
+        let folder = root.quiet_view().or_else(|_| root.fd().try_clone_to_owned())?;
+        let base = PathBuf::from(format!("/proc/self/fd/{}/.", folder.as_raw_fd()));
         let state = Arc::<State>::default();
         let scans = state.clone();
-        let handler =
-            Handler { base: base.clone(), _root: root, settler: settler.clone(), needs: needs.clone(), state };
+        let handler = Handler {
+            base: base.clone(),
+            _folder: Arc::new(folder),
+            settler: settler.clone(),
+            needs: needs.clone(),
+            state,
+        };
         let (state, first) = (handler.state.clone(), handler.clone());
         let mut watcher = notify::recommended_watcher(handler).map_err(io::Error::other)?;
         if let Err(error) = watcher.watch(&base, RecursiveMode::Recursive) {
@@ -107,8 +114,8 @@ impl Drop for Watcher {
 #[derive(Clone)]
 struct Handler {
     base: PathBuf,
-    /// Keeps the descriptor in `base` open.
-    _root: Arc<Root>,
+    /// The descriptor in `base`.
+    _folder: Arc<OwnedFd>,
     settler: Arc<Settler>,
     needs: Sender<Need>,
     state: Arc<State>,
@@ -232,7 +239,7 @@ mod tests {
         let store = Arc::new(Store::open(state.path()).unwrap());
         let config = SettleConfig { quiet_ms: 50, removal_ms: 300, open_ms: 1000 };
         let settler = Arc::new(Settler::new(root.clone(), store.clone(), Arc::new(Now), config));
-        let watcher = Watcher::start(root, settler.clone()).unwrap();
+        let watcher = Watcher::start(&root, settler.clone()).unwrap();
         let events = || store.events(0, 100).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| settler.run());
@@ -292,7 +299,7 @@ mod tests {
         let root = Arc::new(Root::open(dir.path()).unwrap());
         let store = Arc::new(Store::open(state.path()).unwrap());
         let settler = Arc::new(Settler::new(root.clone(), store, Arc::new(Now), SettleConfig::default()));
-        let watcher = Watcher::start(root, settler.clone()).unwrap();
+        let watcher = Watcher::start(&root, settler.clone()).unwrap();
         for round in 0..50 {
             std::fs::write(dir.path().join("a.md"), format!("{round}\n")).unwrap();
             std::fs::create_dir_all(dir.path().join(format!("{round}/deep"))).unwrap();
@@ -315,7 +322,13 @@ mod tests {
         let (needs, asked) = mpsc::channel();
         let base = PathBuf::from("/proc/self/fd/0/.");
         let state = Arc::<State>::default();
-        let mut handler = Handler { base, _root: root, settler: settler.clone(), needs, state: state.clone() };
+        let mut handler = Handler {
+            base,
+            _folder: Arc::new(root.fd().try_clone_to_owned().unwrap()),
+            settler: settler.clone(),
+            needs,
+            state: state.clone(),
+        };
         let overflow = notify::Event::new(EventKind::Other).set_flag(Flag::Rescan);
         notify::EventHandler::handle_event(&mut handler, Ok(overflow));
         drop(handler);
