@@ -4,7 +4,8 @@ use parking_lot::Mutex;
 use std::{
     collections::HashSet,
     ffi::OsStr,
-    os::unix::fs::MetadataExt,
+    fs::Permissions,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::PathBuf,
     sync::{
         Arc,
@@ -575,6 +576,37 @@ fn new_files_belong_to_their_maker_with_exactly_the_mode_asked_for() {
 }
 
 // Changes underneath.
+
+#[test]
+fn whoever_is_not_root_takes_the_set_id_bits_away_by_any_change_of_content() {
+    type Act = fn(&World, &Caller, Ino);
+    fn handle(world: &World, caller: &Caller, ino: Ino, flags: i32) -> Fh {
+        world.fs.open(caller, ino, libc::O_WRONLY | flags).unwrap().fh
+    }
+    let acts: [Act; 5] = [
+        |world, caller, ino| assert_eq!(world.fs.write(caller, handle(world, caller, ino, 0), 0, b"x"), Ok(1)),
+        |world, caller, ino| world.fs.release(handle(world, caller, ino, libc::O_TRUNC)),
+        |world, caller, ino| {
+            let set = SetAttr { size: Some(1), ..SetAttr::default() };
+            assert_eq!(world.fs.setattr(caller, ino, None, &set).unwrap().size, 1);
+        },
+        |world, caller, ino| {
+            let set = SetAttr { size: Some(1), ..SetAttr::default() };
+            assert_eq!(world.fs.setattr(caller, ino, Some(handle(world, caller, ino, 0)), &set).unwrap().size, 1);
+        },
+        |world, caller, ino| world.fs.fallocate(caller, handle(world, caller, ino, 0), 0, 8192, 0).unwrap(),
+    ];
+    for act in acts {
+        for (uid, before, after) in
+            [(1000, 0o6755, 0o755), (1000, 0o6745, 0o2745), (1000, 0o755, 0o755), (0, 0o6755, 0o6755)]
+        {
+            let world = World::with("tickets/tool", b"#!/bin/sh\n");
+            std::fs::set_permissions(world.disk("tickets/tool"), Permissions::from_mode(before)).unwrap();
+            act(&world, &Caller { uid, ..world.me }, world.ino("tickets/tool"));
+            assert_eq!(world.look("tickets/tool").unwrap().perm, after, "{before:o} as {uid}");
+        }
+    }
+}
 
 #[test]
 fn a_change_through_the_mount_leaves_nothing_stale() {

@@ -60,6 +60,7 @@ impl Fs {
             return Ok(());
         }
         let file = node.reopen(OFlags::WRONLY)?;
+        drop_set_id(caller, node)?;
         self.about_to_change(caller, node, len == 0)?;
         fs::ftruncate(file, len)?;
         self.saved_by(self.actors.of(caller).pid, node);
@@ -189,6 +190,25 @@ impl Fs {
             frsize: disk.f_frsize as u32,
         })
     }
+}
+
+/// Takes the set-user-id and set-group-id bits from a file before its content changes, as the kernel would do on a disk
+/// for everybody but root. It leaves that to us, and for that spares every write a question about `security.capability`,
+/// which the disk drops by itself.
+pub(super) fn drop_set_id(caller: &Caller, node: &RealNode) -> Result<()> {
+    if caller.uid == 0 {
+        return Ok(());
+    }
+    let handle = node.handle()?;
+    let mode = Mode::from_raw_mode(fs::fstat(&handle)?.st_mode & 0o7777);
+    let mut dropped = mode & Mode::SUID;
+    if mode.contains(Mode::XGRP) {
+        dropped |= mode & Mode::SGID;
+    }
+    if !dropped.is_empty() {
+        fs::chmodat(fs::CWD, handle.proc_path(), mode - dropped, AtFlags::empty())?;
+    }
+    Ok(())
 }
 
 /// Before the mode: a new owner costs the set-id bits, and the kernel may send both at once.

@@ -2,6 +2,7 @@
 
 use super::{
     Errno, Fs, Result, StatusContent,
+    attributes::drop_set_id,
     node::{Node, RealNode},
     types::{Attr, Caching, Caller, Fh, FileKind, Ino, OpenReply},
     views::Virtual,
@@ -150,6 +151,7 @@ impl Fs {
         let truncates = flags.contains(OFlags::TRUNC);
         let pass = self.root.gate().pass();
         if truncates {
+            drop_set_id(caller, node)?;
             self.about_to_change(caller, node, true)?;
         }
         let fd = node.reopen(access | flags & OFlags::TRUNC)?;
@@ -289,6 +291,7 @@ impl Fs {
 
     /// A save begins with the first change through a handle; a buffer's with dropping everything that was there.
     pub(super) fn begin(&self, caller: &Caller, file: &RealFile, whole: bool) -> Result<()> {
+        drop_set_id(caller, &file.node)?;
         self.root.saves().goes_on(file.node.id);
         if file.begun.swap(true, Ordering::Relaxed) {
             return Ok(());

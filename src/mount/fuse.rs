@@ -24,13 +24,14 @@ const MAX_BACKGROUND: u16 = 64;
 
 /// Each of these only where the kernel offers it. Listings always come with attributes: they last, and whoever lists a
 /// folder mostly goes on to what is in it, which would be a look-up for each file.
-const WANTED: [InitFlags; 6] = [
+const WANTED: [InitFlags; 7] = [
     InitFlags::FUSE_PARALLEL_DIROPS,
     InitFlags::FUSE_DO_READDIRPLUS,
     InitFlags::FUSE_ATOMIC_O_TRUNC,
     InitFlags::FUSE_CACHE_SYMLINKS,
     InitFlags::FUSE_AUTO_INVAL_DATA,
     InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+    InitFlags::FUSE_HANDLE_KILLPRIV_V2,
 ];
 
 thread_local! {
