@@ -9,11 +9,13 @@ mod doctor;
 mod events;
 mod failure;
 mod init;
+mod link;
 mod log;
 mod mount;
 mod output;
 mod remote;
 mod report;
+mod resolve;
 mod serve;
 
 use clap::{Args, Parser, Subcommand};
@@ -69,6 +71,14 @@ enum Command {
     Flush,
     /// Pull from and push to one remote, or all
     Sync(ask::SyncArgs),
+    /// Make a ticket, and an issue of it on the trackers that are named
+    New(link::NewArgs),
+    /// Keep a ticket in step with an issue that exists, or have one made
+    Link(link::LinkArgs),
+    /// Part a ticket from its issue; both stay as they are
+    Unlink(link::UnlinkArgs),
+    /// Say which side of a conflict holds
+    Resolve(resolve::ResolveArgs),
     /// Show the commits that changed a file, a folder, or anything
     Log(log::LogArgs),
     /// Show what happened: tickets created, fields changed, commits, pushes
@@ -117,6 +127,10 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         Command::Commit(args) => ask::commit(args, &mut out),
         Command::Flush => ask::flush(&mut out),
         Command::Sync(args) => ask::sync(args, &mut out),
+        Command::New(args) => link::new(args, &mut out),
+        Command::Link(args) => link::link(&args, &mut out),
+        Command::Unlink(args) => link::unlink(args, &mut out),
+        Command::Resolve(args) => resolve::run(args, &mut out),
         Command::Log(args) => log::run(&args, &mut out),
         Command::Events(args) => events::run(&args, &mut out),
         Command::Remote(command) => remote::run(command, &mut out),

@@ -3,6 +3,7 @@
 //! Whoever has the engine holds the workspace's lock; everybody else asks over its socket. [`ask`] does whichever is right.
 
 mod commit;
+mod conflicts;
 pub mod control;
 pub mod detach;
 mod engine;
@@ -21,6 +22,7 @@ pub mod report;
 pub mod run;
 mod serve;
 mod settings;
+mod tickets;
 mod tidy;
 mod torn;
 

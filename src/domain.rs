@@ -21,6 +21,7 @@ pub mod save;
 pub mod schema;
 pub mod snapshot;
 pub mod text;
+pub mod tie;
 
 /// A frontmatter value: JSON's types, keys in the order of the file.
 pub type Value = serde_json::Value;

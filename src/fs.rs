@@ -108,6 +108,8 @@ pub struct Catalog {
     pub statuses: Vec<String>,
     /// Ordered by path.
     pub tickets: Vec<CatalogTicket>,
+    /// Tickets in conflict with a remote, ordered by path.
+    pub conflicts: Vec<WsPath>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,12 +120,14 @@ pub struct CatalogTicket {
 }
 
 /// The generated files of `status/`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StatusFile {
     Problems,
     Events,
     Outbox,
     Health,
+    /// The page about one ticket's conflicts.
+    Conflicts(WsPath),
 }
 
 /// The part of all descriptors that nodes may hold; open files, git and the index need the rest.

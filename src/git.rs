@@ -124,6 +124,18 @@ pub struct Tracking {
     pub issues: BTreeMap<String, RemoteIssue>,
     /// Greatest `updated_at` whose page was applied whole.
     pub cursor: Option<String>,
+    /// What sync must know besides, by `kind/name`: it survives a lost index, and its history shows what it was.
+    pub notes: BTreeMap<String, serde_json::Value>,
+}
+
+/// A change of a [`Tracking`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrackingUpdate<'a> {
+    pub issues: &'a [RemoteIssue],
+    /// `None`: as it is.
+    pub cursor: Option<&'a str>,
+    /// By `kind/name`; `None` removes one.
+    pub notes: &'a [(String, Option<serde_json::Value>)],
 }
 
 impl Repo {
@@ -237,7 +249,12 @@ impl Repo {
         cursor: Option<&str>,
         message: &str,
     ) -> Result<(), GitError> {
-        tracking::write(&self.local(), remote, issues, cursor, message)
+        self.update_tracking(remote, TrackingUpdate { issues, cursor, notes: &[] }, message)
+    }
+
+    /// [`Repo::track`] with notes, in one commit.
+    pub fn update_tracking(&self, remote: &str, update: TrackingUpdate<'_>, message: &str) -> Result<(), GitError> {
+        tracking::write(&self.local(), remote, update, message)
     }
 
     /// Lets git pack what has piled up, when it is installed and there is enough; `None`: there is nothing to do.

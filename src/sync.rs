@@ -5,6 +5,7 @@
 //! before its request. So whatever happens between two steps, the next cycle finds it and nothing happens twice.
 
 mod backoff;
+mod conflict;
 mod cycle;
 mod files;
 mod memory;
@@ -16,8 +17,9 @@ mod resolve;
 mod send;
 mod tickets;
 
+pub use conflict::conflicts;
 pub use memory::Conflict;
-pub use resolve::Side;
+pub use resolve::{Settled, Side, Word};
 
 use crate::{
     domain::{Clock, Timestamp, merge::MergeText, path::WsPath, problem::Problem},
@@ -33,13 +35,15 @@ use crate::{
 use cycle::{Cycle, Volatile};
 use parking_lot::Mutex;
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// What a [`Syncer`] is made of.
 pub struct Parts {
     /// The remote's name in the configuration and in `sync:`.
     pub name: String,
     pub config: RemoteConfig,
+    /// The other remotes of the workspace; with a folder, those that make objects of its new tickets.
+    pub others: BTreeMap<String, Option<WsPath>>,
     pub limits: SyncConfig,
     pub provider: Arc<dyn Provider>,
     pub root: Arc<Root>,
@@ -78,6 +82,9 @@ pub enum SyncError {
     /// The remote asked to wait, or could not be reached.
     #[error("{remote} is not asked again before {until}")]
     Waiting { remote: String, until: Timestamp },
+    /// A value that a person chose, and that the file cannot take.
+    #[error("the ticket cannot take this {field}: {reason}")]
+    Unfit { field: &'static str, reason: String },
     /// A fault point cut the cycle off, as a crash would.
     #[error("cut off after {0}")]
     CutOff(String),
@@ -226,12 +233,11 @@ impl Syncer {
         self.run(true, |cycle| cycle.preview()).map(|report| report.planned)
     }
 
-    /// Settles conflicts of a ticket (of one field, or all) for one side. The file or the remote follows in the next cycle.
-    /// Answers how many were settled.
-    pub fn resolve(&self, path: &WsPath, field: Option<&str>, side: Side) -> Result<usize, SyncError> {
-        let mut settled = 0;
+    /// Settles conflicts of a ticket (of one field, or all). The file or the remote follows in the next cycle.
+    pub fn resolve(&self, path: &WsPath, field: Option<&str>, word: Word<'_>) -> Result<Vec<Settled>, SyncError> {
+        let mut settled = Vec::new();
         self.run(true, |cycle| {
-            settled = cycle.resolve(path, field, side)?;
+            settled = cycle.resolve(path, field, word)?;
             Ok(())
         })?;
         Ok(settled)
@@ -239,7 +245,7 @@ impl Syncer {
 
     /// Fields that both sides changed, as of the last cycle.
     pub fn conflicts(&self) -> Result<Vec<Conflict>, SyncError> {
-        Ok(memory::Memory::load(&self.parts.store, &self.parts.name)?.conflicts)
+        Ok(conflict::conflicts(&self.parts.store, &self.parts.name)?)
     }
 
     /// What the remote refused, as problems of the tickets.

@@ -806,6 +806,7 @@ fn catalog(version: u64, tickets: &[(&str, &str)]) -> Arc<Catalog> {
                 status: (*status).into(),
             })
             .collect(),
+        conflicts: Vec::new(),
     })
 }
 

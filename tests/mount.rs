@@ -430,7 +430,8 @@ fn views_and_growing_files_are_read_like_any_other() {
     let world = World::new(4);
     fs::write(world.place.ws().join("tickets/t.md"), "text").unwrap();
     let ticket = CatalogTicket { path: WsPath::new("tickets/t.md").unwrap(), title: "t".into(), status: "todo".into() };
-    *world.host.catalog.lock() = Arc::new(Catalog { version: 1, statuses: vec!["todo".into()], tickets: vec![ticket] });
+    *world.host.catalog.lock() =
+        Arc::new(Catalog { version: 1, statuses: vec!["todo".into()], tickets: vec![ticket], ..Catalog::default() });
     assert_eq!(
         stdout(&sh("cat views/status/todo/*; stat -c %s status/health.json; cat status/health.json", &world.at)),
         "text3\n{}\n"

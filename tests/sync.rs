@@ -24,7 +24,7 @@ use trackfs::{
         Page, PageToken, Patch, Provider, RemoteError,
         simulator::{Fault, Flavour, Simulator},
     },
-    sync::{Action, HealthState, Options, Parts, Report, Side, SyncError, Syncer},
+    sync::{Action, HealthState, Options, Parts, Report, Side, SyncError, Syncer, Word},
     workspace::{
         config::{RemoteConfig, RemoteKind, SettleConfig, SyncConfig, TokenSource},
         root::Root,
@@ -147,6 +147,18 @@ impl World {
     }
 
     fn remote_of(&self, name: &str, provider: Arc<dyn Provider>, folder: &str, limits: SyncConfig) -> Syncer {
+        let others = ["linear", "github"].into_iter().filter(|other| *other != name);
+        self.syncer(name, provider, folder, limits, others.map(|name| (name.to_owned(), None)).collect())
+    }
+
+    fn syncer(
+        &self,
+        name: &str,
+        provider: Arc<dyn Provider>,
+        folder: &str,
+        limits: SyncConfig,
+        others: BTreeMap<String, Option<WsPath>>,
+    ) -> Syncer {
         let config = RemoteConfig {
             kind: RemoteKind::Simulator,
             repo: None,
@@ -161,6 +173,7 @@ impl World {
         Syncer::new(Parts {
             name: name.to_owned(),
             config,
+            others,
             limits,
             provider,
             root: self.root.clone(),
@@ -170,6 +183,18 @@ impl World {
             clock: self.clock.clone(),
             merge_text,
         })
+    }
+
+    /// A remote that knows of others, with their folders.
+    fn remote_beside<const N: usize>(
+        &self,
+        name: &str,
+        provider: Arc<dyn Provider>,
+        folder: &str,
+        others: [(&str, Option<WsPath>); N],
+    ) -> Syncer {
+        let others = others.map(|(name, folder)| (name.to_owned(), folder));
+        self.syncer(name, provider, folder, SyncConfig::default(), BTreeMap::from(others))
     }
 
     /// Settle, sync, settle: what an idle minute of the daemon does.
@@ -330,7 +355,7 @@ fn a_conflict_keeps_both_sides_until_somebody_decides() {
         assert_eq!(world.events().iter().filter(|event| matches!(event, Change::Conflict { .. })).count(), 1);
 
         match side {
-            Some(side) => assert_eq!(syncer.resolve(&ws(&file), Some("title"), side).unwrap(), 1),
+            Some(side) => assert_eq!(syncer.resolve(&ws(&file), Some("title"), Word::Side(side)).unwrap().len(), 1),
             None => world.edit(&file, "Ours", "Theirs"),
         }
         world.cycle(&syncer);
@@ -864,26 +889,173 @@ fn an_object_that_is_gone_leaves_its_file() {
     assert!(world.exists(&format!("tickets/{key}.md")));
 }
 
-#[test]
-fn two_remotes_share_a_workspace() {
-    let world = World::new();
+/// One ticket on two trackers, in step.
+fn on_two(world: &World) -> (Syncer, Syncer, Arc<Simulator>, Arc<Simulator>) {
     let (ours, theirs) = (linear(), github());
-    let one = world.remote_in("linear", &ours, "tickets", SyncConfig::default());
+    let one = world.remote_in("linear", &ours, "tickets/eng", SyncConfig::default());
     let two = world.remote_in("github", &theirs, "tickets/web", SyncConfig::default());
-    world.write("tickets/web/both.md", "---\ntitle: Both\nstatus: todo\n---\nText.\n");
-    world.write("tickets/one.md", "---\ntitle: One\nstatus: todo\n---\n");
+    let sync = "sync: {linear: new, github: new}";
+    world.write("tickets/both.md", &format!("---\ntitle: Both\nstatus: todo\n{sync}\n---\none\n\ntwo\n\nthree\n"));
     for _ in 0..3 {
         world.cycle(&one);
         world.cycle(&two);
     }
-    assert_eq!((ours.issues().len(), theirs.issues().len()), (2, 1));
-    set(&theirs, &only(&theirs).key, Field::Title, "Both, renamed on GitHub");
+    assert_eq!((ours.issues().len(), theirs.issues().len()), (1, 1));
+    assert!(
+        world.read("tickets/both.md").contains(r#"sync: {linear: ENG-1, github: "1"}"#),
+        "{}",
+        world.read("tickets/both.md")
+    );
+    (one, two, ours, theirs)
+}
+
+#[test]
+fn a_change_on_one_remote_reaches_the_other_once_and_is_not_echoed() {
+    let world = World::new();
+    let (one, two, ours, theirs) = on_two(&world);
+    let (before_ours, before_theirs) = (ours.writes().len(), theirs.writes().len());
+    set(&theirs, "1", Field::Title, "Renamed there");
+    for _ in 0..4 {
+        world.cycle(&two);
+        world.cycle(&one);
+    }
+    assert_eq!(ours.writes()[before_ours..], ["update ENG-1: title"]);
+    assert_eq!(text(&only(&ours), Field::Title), "Renamed there");
+    set(&ours, "ENG-1", Field::Body, "one\n\n2\n\nthree");
+    for _ in 0..4 {
+        world.cycle(&one);
+        world.cycle(&two);
+    }
+    assert_eq!(theirs.writes()[before_theirs..], ["update 1: body"]);
+    assert_eq!(ours.writes().len(), before_ours + 1);
+}
+
+#[test]
+fn what_two_remotes_changed_is_merged_or_shown_against_each_base() {
+    let world = World::new();
+    let (one, two, ours, theirs) = on_two(&world);
+    set(&ours, "ENG-1", Field::Body, "ONE\n\ntwo\n\nthree");
+    set(&theirs, "1", Field::Body, "one\n\ntwo\n\nTHREE");
+    set(&ours, "ENG-1", Field::Title, "From Linear");
+    set(&theirs, "1", Field::Title, "From GitHub");
+    for _ in 0..4 {
+        world.cycle(&one);
+        world.cycle(&two);
+    }
+    for issue in [only(&ours), only(&theirs)] {
+        assert_eq!(text(&issue, Field::Body), "ONE\n\ntwo\n\nTHREE");
+    }
+    assert!(world.read("tickets/both.md").contains("title: From Linear"));
+    let conflict = two.conflicts().unwrap().remove(0);
+    assert_eq!((conflict.base, conflict.theirs), (Some(FieldValue::text("Both")), FieldValue::text("From GitHub")));
+    assert!(one.conflicts().unwrap().is_empty());
+
+    two.resolve(&ws("tickets/both.md"), None, Word::Side(Side::Remote)).unwrap();
     for _ in 0..3 {
         world.cycle(&two);
         world.cycle(&one);
     }
-    assert!(ours.issues().iter().any(|issue| text(issue, Field::Title) == "Both, renamed on GitHub"));
-    assert!(world.read("tickets/web/both.md").contains("title: Both, renamed on GitHub"));
+    assert_eq!(text(&only(&ours), Field::Title), "From GitHub");
+    assert!(two.conflicts().unwrap().is_empty());
+    let ended = |change: &Change| matches!(change, Change::ConflictEnded { remote, .. } if remote == "github");
+    assert_eq!(world.events().iter().filter(|change| ended(change)).count(), 1);
+}
+
+#[test]
+fn a_new_ticket_in_overlapping_folders_becomes_one_object() {
+    for first in ["linear", "github"] {
+        let world = World::new();
+        let (ours, theirs) = (linear(), github());
+        let rival = |folder| Some(ws(folder));
+        let one = world.remote_beside("linear", ours.clone(), "tickets", [("github", rival("tickets/web"))]);
+        let two = world.remote_beside("github", theirs.clone(), "tickets/web", [("linear", rival("tickets"))]);
+        world.write("tickets/web/deep.md", "---\ntitle: Deep\nstatus: todo\n---\n");
+        world.write("tickets/flat.md", "---\ntitle: Flat\nstatus: todo\n---\n");
+        for _ in 0..3 {
+            let order = if first == "linear" { [&one, &two] } else { [&two, &one] };
+            order.iter().for_each(|syncer| drop(world.cycle(syncer)));
+        }
+        assert_eq!(text(&only(&ours), Field::Title), "Flat", "{first} goes first");
+        assert_eq!(text(&only(&theirs), Field::Title), "Deep", "{first} goes first");
+    }
+}
+
+#[test]
+fn a_comment_goes_to_the_first_remote_that_its_ticket_names() {
+    let world = World::new();
+    let (one, two, ours, theirs) = on_two(&world);
+    world.write("tickets/both/comments/mine.md", "Looking.\n");
+    for _ in 0..3 {
+        world.cycle(&two);
+        world.cycle(&one);
+    }
+    assert_eq!((only(&ours).comments.len(), only(&theirs).comments.len()), (1, 0));
+}
+
+#[test]
+fn an_unlinked_ticket_and_its_object_go_separate_ways_until_they_are_linked_again() {
+    for simulator in [linear(), github()] {
+        let world = World::new();
+        let (syncer, key) = linked(&world, &simulator, "there");
+        let file = format!("tickets/{key}.md");
+        world.write(&file, &world.read(&file).replace("\"", "").replace(&format!("there: {key}"), "there: none"));
+        world.cycle(&syncer);
+        world.edit(&file, "Login fails", "Mine");
+        set(&simulator, &key, Field::Title, "Theirs");
+        let writes = simulator.writes();
+        for _ in 0..3 {
+            world.cycle(&syncer);
+            world.later(2 * 24 * 60 * 60);
+        }
+        assert_eq!((world.files("tickets"), simulator.writes()), (vec![format!("{key}.md")], writes));
+        assert!(world.read(&file).contains("title: Mine"));
+
+        world.edit(&file, "there: none", &format!("there: {key}"));
+        world.cycle(&syncer);
+        assert_eq!(syncer.conflicts().unwrap()[0].base, None, "nothing is agreed between them");
+        assert!(world.read(&file).contains("title: Mine"));
+        assert_eq!(text(&only(&simulator), Field::Title), "Theirs");
+    }
+}
+
+#[test]
+fn a_comment_that_both_sides_edited_is_a_conflict_until_somebody_decides() {
+    for side in [Side::Local, Side::Remote] {
+        let (world, simulator) = (World::new(), linear());
+        let (syncer, key) = linked(&world, &simulator, "linear");
+        world.write(&format!("tickets/{key}/comments/mine.md"), "Looking.\n");
+        world.cycle(&syncer);
+        world.cycle(&syncer);
+        let file = format!("tickets/{key}/comments/mine.md");
+        world.edit(&file, "Looking.", "Looking here.");
+        simulator.edit(&key, |issue| issue.comments[0].body = "Looking there.".into());
+        world.cycle(&syncer);
+        let conflict = syncer.conflicts().unwrap().remove(0);
+        assert_eq!((conflict.field.as_str(), conflict.base), ("comments/mine.md", Some(FieldValue::text("Looking."))));
+        let path = ws(&format!("tickets/{key}.md"));
+        let settled = syncer.resolve(&path, Some("comments/mine.md"), Word::Side(side)).unwrap();
+        let lost = if side == Side::Local { "there" } else { "here" };
+        assert_eq!(settled[0].lost.as_text().unwrap().trim(), format!("Looking {lost}."));
+        world.cycle(&syncer);
+        world.cycle(&syncer);
+        let holds = if side == Side::Local { "here" } else { "there" };
+        assert!(world.read(&file).contains(&format!("Looking {holds}.")), "{side:?} {}", world.read(&file));
+        assert!(syncer.conflicts().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_value_of_ones_own_settles_a_conflict_on_both_sides() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    world.edit(&file, "Login fails", "Ours");
+    set(&simulator, &key, Field::Title, "Theirs");
+    world.cycle(&syncer);
+    syncer.resolve(&ws(&file), Some("title"), Word::Value("Both of ours")).unwrap();
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains("title: Both of ours"));
+    assert_eq!(text(&only(&simulator), Field::Title), "Both of ours");
 }
 
 #[test]

@@ -33,7 +33,8 @@ pub fn hold(input: &[u8]) {
     let mut tickets: Vec<CatalogTicket> = parts.take(32).filter_map(ticket).collect();
     tickets.sort_by(|a, b| a.path.cmp(&b.path));
     tickets.dedup_by(|a, b| a.path == b.path);
-    let catalog = Catalog { version: 0, statuses: statuses.split('\n').map(str::to_owned).collect(), tickets };
+    let statuses = statuses.split('\n').map(str::to_owned).collect();
+    let catalog = Catalog { statuses, tickets, ..Catalog::default() };
 
     let listing = listed(&catalog);
     let groups = groups(&listing);

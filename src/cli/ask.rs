@@ -64,7 +64,7 @@ pub fn locate(start: Option<&Path>) -> anyhow::Result<Location> {
     Ok(Location::discover(start.unwrap_or(Path::new(".")))?)
 }
 
-fn ask(at: &Location, request: &Request, out: &mut Output) -> anyhow::Result<()> {
+pub fn ask(at: &Location, request: &Request, out: &mut Output) -> anyhow::Result<()> {
     let response = daemon::ask(at, request)?;
     report::print(&response, out)?;
     match report::outcome(&response) {

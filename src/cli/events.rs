@@ -143,6 +143,7 @@ pub fn describe(change: &Change) -> String {
         Change::Conflict { remote, path, field, local, theirs } => {
             format!("{path}: conflict in {field}: {} here, {} on {remote}", short(local), short(theirs))
         }
+        Change::ConflictEnded { remote, path, field } => format!("{path}: {field} agrees with {remote} again"),
     }
 }
 

@@ -50,7 +50,7 @@ fn print(commit: &CommitInfo, out: &mut Output) -> io::Result<()> {
 }
 
 /// What the user calls `path`, standing where the process stands, as a path inside the workspace. It need not exist.
-fn workspace_path(at: &Location, path: &Path) -> anyhow::Result<WsPath> {
+pub fn workspace_path(at: &Location, path: &Path) -> anyhow::Result<WsPath> {
     let absolute = lexical(&std::env::current_dir()?.join(path));
     let inside = absolute.strip_prefix(&at.dir).ok().and_then(Path::to_str);
     inside.and_then(|inside| WsPath::new(inside).ok()).ok_or_else(|| {

@@ -3,9 +3,19 @@
 use super::output::{Output, count};
 use crate::daemon::{
     control::Response,
-    report::{CommitReport, FlushReport, RemoteReport, RemoteStatus, Status, SyncReport, SyncRow, UnmountReport},
+    report::{
+        CommitReport, FlushReport, RemoteReport, RemoteStatus, ResolveReport, SettledReport, Status, SyncReport,
+        SyncRow, TieReport, UnmountReport,
+    },
 };
-use crate::{domain::path::WsPath, workspace::settle::Progress};
+use crate::{
+    domain::{
+        path::WsPath,
+        text::shortened,
+        tie::{NEW, NONE},
+    },
+    workspace::settle::Progress,
+};
 use std::io;
 
 /// Paths and rows shown before the rest is only counted.
@@ -24,6 +34,8 @@ pub fn outcome(response: &Response) -> Outcome<'_> {
         Response::Failed { message } => return Outcome::Refused(message.clone()),
         Response::Flush(report) => &report.remotes,
         Response::Sync(report) => &report.remotes,
+        Response::Resolve(report) => &report.remotes,
+        Response::Tie(report) => &report.remotes,
         Response::Status(_) | Response::Commit(_) | Response::Unmount(_) | Response::Done => return Outcome::Done,
     };
     let failed: Vec<_> = remotes.iter().filter(|remote| remote.error.is_some()).collect();
@@ -38,6 +50,8 @@ pub fn print(response: &Response, out: &mut Output) -> io::Result<()> {
         Response::Flush(report) => out.value(report, flush),
         Response::Sync(report) => out.value(report, sync),
         Response::Unmount(report) => out.value(report, holders),
+        Response::Resolve(report) => out.value(report, resolve),
+        Response::Tie(report) => out.value(report, tie),
         Response::Done | Response::Failed { .. } => Ok(()),
     }
 }
@@ -69,11 +83,19 @@ fn status(status: &Status, out: &mut Output) -> io::Result<()> {
     section(out, "problems", &status.problems)?;
     let conflicts = status.conflicts.iter().map(|conflict| {
         format!(
-            "{}: {} is {:?} here and {:?} on {}",
-            conflict.path, conflict.field, conflict.local, conflict.theirs, conflict.remote
+            "{}: {} is {} here and {} on {}",
+            conflict.path,
+            conflict.field,
+            brief(&conflict.local),
+            brief(&conflict.theirs),
+            conflict.remote
         )
     });
-    section(out, "conflicts (make the file equal to either side)", &conflicts.collect::<Vec<_>>())?;
+    section(
+        out,
+        "conflicts (`trackfs resolve`, or make the file equal to either side)",
+        &conflicts.collect::<Vec<_>>(),
+    )?;
     section(out, "remotes", &status.remotes.iter().map(remote_line).collect::<Vec<_>>())?;
     section(out, "notes", &status.notes)
 }
@@ -83,6 +105,29 @@ fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).expect("digits are ASCII"));
     groups.collect::<Vec<_>>().join(",")
+}
+
+/// A value on one line, as far as it fits.
+fn brief(value: &str) -> String {
+    format!("{:?}", shortened(value, 60))
+}
+
+fn tie(report: &TieReport, out: &mut Output) -> io::Result<()> {
+    let ties = report.sync.iter().map(|(remote, word)| match word.as_str() {
+        NEW => format!("to be made on {remote}"),
+        NONE => format!("not on {remote}"),
+        key => format!("{key} on {remote}"),
+    });
+    let ties: Vec<String> = ties.collect();
+    let line = if ties.is_empty() { report.path.to_string() } else { format!("{}: {}", report.path, ties.join(", ")) };
+    out.line(line)
+}
+
+fn resolve(report: &ResolveReport, out: &mut Output) -> io::Result<()> {
+    for SettledReport { remote, field, lost } in &report.settled {
+        out.line(format!("{}: {field} is settled with {remote}; {} gave way", report.path, brief(lost)))?;
+    }
+    report.remotes.iter().try_for_each(|remote| remote_report(remote, false, out))
 }
 
 fn running(status: &Status) -> String {

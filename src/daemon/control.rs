@@ -2,8 +2,9 @@
 
 use super::{
     Engine, Location,
-    report::{CommitReport, FlushReport, Status, SyncReport, UnmountReport},
+    report::{CommitReport, FlushReport, ResolveReport, Status, SyncReport, TieReport, UnmountReport},
 };
+use crate::domain::path::WsPath;
 use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -36,6 +37,26 @@ pub enum Request {
     Pull {
         remote: String,
     },
+    /// Settle a ticket's conflicts (with one remote or all, in one field or all), then sync.
+    Resolve {
+        ticket: TicketName,
+        remote: Option<String>,
+        field: Option<String>,
+        to: Resolution,
+    },
+    /// Ties a ticket to an object of a remote, or (no key) has one made for it, then syncs.
+    Link {
+        ticket: TicketName,
+        remote: String,
+        key: Option<String>,
+    },
+    /// Parts a ticket from a remote; ticket and object stay.
+    Unlink {
+        ticket: TicketName,
+        remote: String,
+    },
+    /// Makes a ticket, and an object of it on each remote that is named, then syncs those.
+    New(NewTicket),
     /// Stream events after `since`. Only a live daemon understands it.
     Follow {
         since: u64,
@@ -48,6 +69,43 @@ pub enum Request {
     },
 }
 
+/// A ticket to be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewTicket {
+    pub title: String,
+    pub remotes: Vec<String>,
+    /// Names with values in the notation of a ticket's block.
+    pub fields: Vec<(String, String)>,
+    pub body: String,
+}
+
+/// How a person names a ticket: by its path, its file's name, or its key on a remote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketName {
+    pub said: String,
+    /// What was said, taken as a path from where the person stands.
+    pub path: Option<WsPath>,
+}
+
+impl TicketName {
+    pub fn means(&self, path: &WsPath, key: Option<&str>) -> bool {
+        self.path.as_ref() == Some(path)
+            || self.said == path.as_str()
+            || self.said == path.file_name()
+            || self.said == path.stem()
+            || key == Some(&self.said)
+    }
+}
+
+/// What a conflict is settled to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resolution {
+    Ours,
+    Theirs,
+    Value(String),
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "lowercase")]
 pub enum Response {
@@ -55,6 +113,8 @@ pub enum Response {
     Commit(CommitReport),
     Flush(FlushReport),
     Sync(SyncReport),
+    Resolve(ResolveReport),
+    Tie(TieReport),
     Unmount(UnmountReport),
     /// It is done, or will be soon.
     Done,

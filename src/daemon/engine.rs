@@ -206,6 +206,12 @@ impl Engine {
                 }
                 Response::Done
             }
+            Request::Resolve { ticket, remote, field, to } => {
+                Response::Resolve(self.resolve(ticket, remote.as_deref(), field.as_deref(), to)?)
+            }
+            Request::Link { ticket, remote, key } => Response::Tie(self.link(ticket, remote, key.as_deref())?),
+            Request::Unlink { ticket, remote } => Response::Tie(self.unlink(ticket, remote)?),
+            Request::New(ticket) => Response::Tie(self.new_ticket(ticket)?),
             Request::Follow { .. } | Request::Unmount { .. } => bail!("only a running daemon can do that"),
         })
     }
@@ -222,15 +228,7 @@ impl Engine {
 
     /// Pulls and pushes one remote, or all. What was pulled is committed.
     pub fn sync(&self, remote: Option<&str>, dry_run: bool, yes: bool) -> anyhow::Result<SyncReport> {
-        if let Some(name) = remote
-            && !self.config().remotes.contains_key(name)
-        {
-            let known = self.remotes.names();
-            bail!(
-                "there is no remote {name:?}; the workspace has: {}",
-                if known.is_empty() { "none".into() } else { known.join(", ") }
-            );
-        }
+        remote.map_or(Ok(()), |name| self.must_know(name))?;
         self.whole_index()?;
         if !dry_run {
             self.settle_and_commit(None)?;
@@ -240,6 +238,15 @@ impl Engine {
             self.settle_and_commit(None)?;
         }
         Ok(SyncReport { dry_run, remotes })
+    }
+
+    pub(super) fn must_know(&self, remote: &str) -> anyhow::Result<()> {
+        if self.config().remotes.contains_key(remote) {
+            return Ok(());
+        }
+        let known = self.remotes.names();
+        let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+        bail!("there is no remote {remote:?}; the workspace has: {known}")
     }
 
     /// What this process is there for.

@@ -1,8 +1,9 @@
 //! What the filesystem asks of the engine: the journal, validation, the catalog of the views, the files in `status/`.
 
-use super::Engine;
+use super::{Engine, conflicts};
 use crate::{
     domain::{
+        event::{Change, Event},
         op::{Actor, Op},
         path::WsPath,
         problem::Problem,
@@ -14,7 +15,7 @@ use crate::{
 };
 use parking_lot::Mutex;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt::Write,
     io,
     sync::Arc,
@@ -29,6 +30,9 @@ pub struct EngineHost {
 /// The tickets in memory, so that a view costs no query; once, for there may be many.
 #[derive(Default)]
 struct Shelf {
+    conflicts: BTreeSet<WsPath>,
+    /// Whether the conflicts are others than what was published.
+    conflicts_changed: bool,
     published: Arc<Catalog>,
     /// What is newer than that; `None`: no ticket any more.
     changed: BTreeMap<WsPath, Option<CatalogTicket>>,
@@ -83,7 +87,9 @@ impl Shelf {
     fn publish(&mut self, statuses: Vec<String>) {
         let Catalog { version, tickets, .. } = Arc::unwrap_or_clone(std::mem::take(&mut self.published));
         let tickets = merged(tickets, std::mem::take(&mut self.changed));
-        self.published = Arc::new(Catalog { version: version + 1, statuses, tickets });
+        let conflicts = self.conflicts.iter().cloned().collect();
+        self.published = Arc::new(Catalog { version: version + 1, statuses, tickets, conflicts });
+        self.conflicts_changed = false;
     }
 }
 
@@ -105,7 +111,26 @@ fn merged(old: Vec<CatalogTicket>, changed: BTreeMap<WsPath, Option<CatalogTicke
 
 impl EngineHost {
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, shelf: Mutex::default() }
+        let conflicts = Self::in_conflict(&engine);
+        Self {
+            engine,
+            shelf: Mutex::new(Shelf { conflicts_changed: !conflicts.is_empty(), conflicts, ..Shelf::default() }),
+        }
+    }
+
+    fn in_conflict(engine: &Engine) -> BTreeSet<WsPath> {
+        engine.remotes.conflicts().into_iter().map(|conflict| conflict.path).collect()
+    }
+
+    /// Takes over which tickets are in conflict, when that changed.
+    pub fn told(&self, events: &[Event]) {
+        let of_conflict =
+            |event: &Event| matches!(event.change, Change::Conflict { .. } | Change::ConflictEnded { .. });
+        if events.iter().any(of_conflict) {
+            let conflicts = Self::in_conflict(&self.engine);
+            let mut shelf = self.shelf.lock();
+            (shelf.conflicts, shelf.conflicts_changed) = (conflicts, true);
+        }
     }
 
     /// Takes over what settled. Before the views are asked for there is nothing to keep in step.
@@ -135,7 +160,13 @@ impl EngineHost {
         let tickets = self.engine.store.tickets()?.into_iter();
         let tickets = tickets.map(|(path, title, status)| CatalogTicket { path, title, status }).collect();
         let version = shelf.published.version + 1;
-        shelf.published = Arc::new(Catalog { version, statuses: self.statuses(), tickets });
+        shelf.published = Arc::new(Catalog {
+            version,
+            statuses: self.statuses(),
+            tickets,
+            conflicts: shelf.conflicts.iter().cloned().collect(),
+        });
+        shelf.conflicts_changed = false;
         shelf.changed.clear();
         shelf.filled = Some(whole);
         for path in shelf.moved.keys().cloned().collect::<Vec<_>>() {
@@ -241,7 +272,7 @@ impl Host for EngineHost {
         if let Err(error) = self.fill(&mut shelf) {
             tracing::warn!("the views cannot be read from the index: {error}");
         }
-        if !shelf.changed.is_empty() {
+        if !shelf.changed.is_empty() || shelf.conflicts_changed {
             shelf.publish(self.statuses());
         }
         shelf.published.clone()
@@ -253,6 +284,7 @@ impl Host for EngineHost {
             StatusFile::Problems => self.problems(),
             StatusFile::Outbox => self.outbox(),
             StatusFile::Health => self.health(),
+            StatusFile::Conflicts(ticket) => Ok(conflicts::page(&ticket, &self.engine.remotes.conflicts())),
         };
         let text = text.unwrap_or_else(|error| format!("trackfs cannot say: {error:#}\n"));
         StatusContent::Bytes(text.into_bytes().into())
@@ -273,7 +305,7 @@ mod tests {
             status: status.to_owned(),
         };
         let old = ["b", "d", "f"].map(|name| ticket(name, "todo")).to_vec();
-        let published = Arc::new(Catalog { version: 7, statuses: Vec::new(), tickets: old });
+        let published = Arc::new(Catalog { version: 7, tickets: old, ..Catalog::default() });
         let mut shelf = Shelf { published: published.clone(), ..Shelf::default() };
         for (name, status) in [("a", Some("new")), ("b", None), ("c", None), ("d", Some("done")), ("g", Some("new"))] {
             shelf.changed.insert(path(name), status.map(|status| ticket(name, status)));

@@ -1,11 +1,13 @@
 //! The remotes of a workspace: connected when first needed, each on a thread of its own in a daemon.
 
-use super::report::{ConflictReport, RemoteReport, RemoteStatus, SyncRow};
+use super::report::{ConflictReport, RemoteReport, RemoteStatus, SettledReport, SyncRow};
 use crate::{
-    domain::{Clock, issue::FieldValue},
+    domain::{Clock, issue::FieldValue, path::WsPath},
     git::{self, Repo},
     remote,
-    sync::{Done, HealthState, Options, Parts, RemoteHealth, Report, Row, SyncError, Syncer, Trouble},
+    sync::{
+        self, Done, HealthState, Options, Parts, RemoteHealth, Report, Row, Settled, SyncError, Syncer, Trouble, Word,
+    },
     workspace::{
         config::{Config, RemoteConfig, SyncConfig},
         root::Root,
@@ -15,7 +17,7 @@ use crate::{
 };
 use parking_lot::{Condvar, Mutex, RwLock};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     io,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -39,6 +41,7 @@ pub struct Remotes {
 pub struct Remote {
     pub name: String,
     config: RemoteConfig,
+    others: BTreeMap<String, Option<WsPath>>,
     limits: SyncConfig,
     tools: Tools,
     /// Held while anything is asked of the remote. Taken before every other lock here.
@@ -86,8 +89,8 @@ impl Remotes {
         let known = self.list.read();
         let turn = |name: &String| self.turns.lock().entry(name.clone()).or_default().clone();
         let one = |(name, remote): (&String, &RemoteConfig)| {
-            let same = known.iter().find(|known| known.is(name, remote, &config.sync));
-            same.cloned().unwrap_or_else(|| Arc::new(Remote::new(name, remote, &config.sync, &self.tools, turn(name))))
+            let next = Remote::new(name, remote, config, &self.tools, turn(name));
+            known.iter().find(|known| known.is(&next)).cloned().unwrap_or_else(|| Arc::new(next))
         };
         config.remotes.iter().map(one).collect()
     }
@@ -146,8 +149,29 @@ impl Remotes {
         self.current().iter().map(|remote| remote.status()).collect()
     }
 
+    /// By remote and ticket, as of the last cycles.
     pub fn conflicts(&self) -> Vec<ConflictReport> {
         self.current().iter().flat_map(|remote| remote.conflicts()).collect()
+    }
+
+    /// Settles a ticket's conflicts with one remote; answers how, and what each that was settled gave up.
+    pub fn resolve(
+        &self,
+        remote: &str,
+        path: &WsPath,
+        field: Option<&str>,
+        word: Word<'_>,
+    ) -> Result<Vec<SettledReport>, String> {
+        let current = self.current();
+        let remote = current.iter().find(|known| known.name == remote).ok_or("that remote is not configured")?;
+        let _turn = remote.turn.lock();
+        let settled = remote.syncer()?.resolve(path, field, word).map_err(|error| error.to_string())?;
+        let report = |settled: Settled| SettledReport {
+            remote: remote.name.clone(),
+            field: settled.field,
+            lost: shown(&settled.lost),
+        };
+        Ok(settled.into_iter().map(report).collect())
     }
 
     /// There may be something to push; the first call lets the threads begin.
@@ -179,12 +203,14 @@ impl Remotes {
 }
 
 impl Remote {
-    fn new(name: &str, config: &RemoteConfig, limits: &SyncConfig, tools: &Tools, turn: Arc<Mutex<()>>) -> Self {
+    fn new(name: &str, config: &RemoteConfig, all: &Config, tools: &Tools, turn: Arc<Mutex<()>>) -> Self {
+        let others = all.remotes.iter().filter(|(other, _)| *other != name);
         Self {
             turn,
             name: name.to_owned(),
             config: config.clone(),
-            limits: limits.clone(),
+            others: others.map(|(name, other)| (name.clone(), other.create.then(|| other.folder.clone()))).collect(),
+            limits: all.sync.clone(),
             tools: tools.clone(),
             syncer: Mutex::default(),
             trouble: Mutex::default(),
@@ -192,8 +218,9 @@ impl Remote {
         }
     }
 
-    fn is(&self, name: &str, config: &RemoteConfig, limits: &SyncConfig) -> bool {
-        self.name == name && self.config == *config && self.limits == *limits
+    fn is(&self, other: &Self) -> bool {
+        let settings = |remote: &Self| (remote.name.clone(), remote.config.clone(), remote.others.clone());
+        settings(self) == settings(other) && self.limits == other.limits
     }
 
     /// Connects when that has not been done; what keeps it from being done is kept for `status`. The caller has the turn:
@@ -212,6 +239,7 @@ impl Remote {
         let made = Arc::new(Syncer::new(Parts {
             name: self.name.clone(),
             config: self.config.clone(),
+            others: self.others.clone(),
             limits: self.limits.clone(),
             provider: provider.into(),
             root: tools.root,
@@ -289,13 +317,14 @@ impl Remote {
     }
 
     fn conflicts(&self) -> Vec<ConflictReport> {
-        let Some(syncer) = self.syncer.lock().clone() else { return Vec::new() };
-        let conflicts = syncer.conflicts().unwrap_or_default().into_iter();
+        let conflicts = sync::conflicts(&self.tools.store, &self.name).unwrap_or_default().into_iter();
         conflicts
             .map(|conflict| ConflictReport {
                 remote: self.name.clone(),
                 path: conflict.path,
+                key: conflict.key,
                 field: conflict.field,
+                base: conflict.base.as_ref().map(shown),
                 local: shown(&conflict.local),
                 theirs: shown(&conflict.theirs),
             })

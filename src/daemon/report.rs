@@ -5,7 +5,7 @@ use crate::{
     workspace::settle::Progress,
 };
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// One screen about a workspace.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,9 +51,37 @@ pub struct RemoteStatus {
 pub struct ConflictReport {
     pub remote: String,
     pub path: WsPath,
+    pub key: String,
     pub field: String,
+    /// What was last agreed; `None`: nothing was.
+    pub base: Option<String>,
     pub local: String,
     pub theirs: String,
+}
+
+/// What `resolve` settled, and the cycle that carried it out.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ResolveReport {
+    pub path: WsPath,
+    pub settled: Vec<SettledReport>,
+    pub remotes: Vec<RemoteReport>,
+}
+
+/// A ticket whose ties to remotes were changed, and the cycles that carried it out.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TieReport {
+    pub path: WsPath,
+    /// What `sync:` says now: remote to key, `new` or `none`.
+    pub sync: BTreeMap<String, String>,
+    pub remotes: Vec<RemoteReport>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettledReport {
+    pub remote: String,
+    pub field: String,
+    /// The value that gave way.
+    pub lost: String,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

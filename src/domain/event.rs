@@ -49,6 +49,9 @@ pub enum Change {
     Pulled { remote: String, path: WsPath, key: String, what: Vec<String> },
     #[serde(rename = "conflict")]
     Conflict { remote: String, path: WsPath, field: String, local: Value, theirs: Value },
+    /// Both sides say the same again, or one of them gave way.
+    #[serde(rename = "conflict.ended")]
+    ConflictEnded { remote: String, path: WsPath, field: String },
 }
 
 impl Change {
@@ -68,7 +71,8 @@ impl Change {
             | Self::ProblemCleared { path, .. }
             | Self::Pushed { path, .. }
             | Self::Pulled { path, .. }
-            | Self::Conflict { path, .. } => Some(path),
+            | Self::Conflict { path, .. }
+            | Self::ConflictEnded { path, .. } => Some(path),
             Self::Committed { .. } => None,
         }
     }
@@ -84,6 +88,13 @@ impl Change {
 
     /// Whether it says that a file changed, rather than what was done about it.
     pub fn is_of_a_file(&self) -> bool {
-        !matches!(self, Self::Committed { .. } | Self::Pushed { .. } | Self::Pulled { .. } | Self::Conflict { .. })
+        !matches!(
+            self,
+            Self::Committed { .. }
+                | Self::Pushed { .. }
+                | Self::Pulled { .. }
+                | Self::Conflict { .. }
+                | Self::ConflictEnded { .. }
+        )
     }
 }

@@ -111,6 +111,18 @@ pub struct RemoteIssue {
     pub comments: Vec<RemoteComment>,
 }
 
+impl RemoteIssue {
+    /// What is left of an object that its ticket was unlinked from: nothing is agreed, and it is not wanted as a file
+    /// until a ticket names its key again.
+    pub fn let_go(&self) -> Self {
+        Self { fields: IssueFields::new(), comments: Vec::new(), ..self.clone() }
+    }
+
+    pub fn is_let_go(&self) -> bool {
+        self.fields.is_empty()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteComment {
     pub id: String,

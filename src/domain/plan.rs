@@ -153,6 +153,7 @@ pub fn plan(
         (None, None, Some(remote)) => just(if remote.archived { Presence::Nothing } else { Presence::Write }),
         (None, Some(local), None) => create(local, capabilities),
         (Some(_), Some(_), None) => just(Presence::Gone),
+        (Some(base), None, Some(_)) if base.is_let_go() => just(Presence::Nothing),
         (Some(base), None, Some(remote)) => just(removed(base, remote, capabilities, style)),
         (base, Some(local), Some(remote)) => merge_both(base, local, remote, capabilities, Rules { style, merge_text }),
     }

@@ -82,7 +82,7 @@ impl Fs {
             Virtual::Folder(path) => (FileKind::Folder, self.folder_mode(path), 0, self.started),
             Virtual::Link { target, .. } => (FileKind::Symlink, 0o777, target.len() as u64, self.started),
             Virtual::File(file) => {
-                let (_, len, time) = self.generated.now(&*self.host, *file)?;
+                let (_, len, time) = self.generated.now(&*self.host, file)?;
                 (FileKind::File, 0o444, len, time)
             }
         };

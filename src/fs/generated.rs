@@ -25,8 +25,8 @@ struct Seen {
 
 impl Generated {
     /// The present content with its length in bytes and the time it changed.
-    pub fn now(&self, host: &dyn Host, file: StatusFile) -> io::Result<(StatusContent, u64, Time)> {
-        let content = host.status_file(file);
+    pub fn now(&self, host: &dyn Host, file: &StatusFile) -> io::Result<(StatusContent, u64, Time)> {
+        let content = host.status_file(file.clone());
         let (len, time) = match &content {
             StatusContent::Growing(file) => {
                 let metadata = file.metadata()?;
@@ -37,13 +37,13 @@ impl Generated {
         Ok((content, len, time))
     }
 
-    fn since(&self, file: StatusFile, bytes: &Arc<[u8]>) -> Time {
+    fn since(&self, file: &StatusFile, bytes: &Arc<[u8]>) -> Time {
         let mut seen = self.seen.lock();
-        match seen.get(&file) {
+        match seen.get(file) {
             Some(known) if known.bytes == *bytes => known.since,
             _ => {
                 let since = now();
-                seen.insert(file, Seen { bytes: bytes.clone(), since });
+                seen.insert(file.clone(), Seen { bytes: bytes.clone(), since });
                 since
             }
         }

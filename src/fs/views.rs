@@ -107,7 +107,14 @@ impl Tree {
             }
         }
         let status = tree.folders.entry("status".to_owned()).or_default();
-        STATUS_FILES.iter().for_each(|(name, file)| status.push((*name).to_owned(), Virtual::File(*file)));
+        STATUS_FILES.iter().for_each(|(name, file)| status.push((*name).to_owned(), Virtual::File(file.clone())));
+        let conflicts = tree.add_folder("status", "conflicts");
+        let folder = tree.folders.get_mut(&conflicts).expect("it was just added");
+        for ticket in &catalog.conflicts {
+            let (stem, extension) = stem_and_extension(ticket);
+            let name = folder.free_name(stem, &extension);
+            folder.push(name, Virtual::File(StatusFile::Conflicts(ticket.clone())));
+        }
         tree
     }
 
@@ -184,6 +191,7 @@ mod tests {
     fn catalog(tickets: &[(&str, &str)]) -> Catalog {
         Catalog {
             version: 1,
+            conflicts: vec![WsPath::new("tickets/a/x.md").unwrap(), WsPath::new("tickets/b/x.md").unwrap()],
             statuses: vec!["todo".into(), "done".into()],
             tickets: tickets
                 .iter()
@@ -206,6 +214,13 @@ mod tests {
         assert_eq!(names(&tree, "views/status"), ["todo", "done", "odd-one", "()"]);
         assert_eq!(names(&tree, "views/status/done"), [""; 0]);
         assert_eq!(names(&tree, "views/status/odd-one"), ["b.md"]);
+    }
+
+    #[test]
+    fn every_ticket_in_conflict_has_a_page_of_its_own() {
+        let tree = Tree::new(&catalog(&[]));
+        assert!(names(&tree, "status").contains(&"conflicts".to_owned()));
+        assert_eq!(names(&tree, "status/conflicts"), ["x.md", "x~2.md"]);
     }
 
     #[test]

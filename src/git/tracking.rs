@@ -1,10 +1,11 @@
 //! What a remote last said, as a commit chain on `refs/trackfs/remotes/<remote>`.
 //!
-//! The tree holds `cursor.json` and one file per object, `issues/<xx>/<id>.json`, spread over 256 folders so that one
-//! changed issue among many rewrites a small tree. Ids come from a remote: they are escaped before they name anything.
+//! The tree holds `cursor.json`, one file per object, `issues/<xx>/<id>.json`, spread over 256 folders so that one
+//! changed issue among many rewrites a small tree, and one per note, `notes/<kind>/<name>.json`. Ids come from a remote:
+//! they are escaped before they name anything.
 
 use super::{
-    GitError, Tracking,
+    GitError, Tracking, TrackingUpdate,
     commit::{Draft, Edit, take_turn},
     durable,
 };
@@ -22,6 +23,7 @@ pub(super) type Cache = HashMap<String, HashMap<ObjectId, RemoteIssue>>;
 
 const CURSOR: &str = "cursor.json";
 const ISSUES: &str = "issues";
+const NOTES: &str = "notes/";
 /// How often a write is built anew because another machine's fetch moved the ref.
 const ATTEMPTS: usize = 20;
 
@@ -46,6 +48,8 @@ pub(super) fn read(repo: &Repository, remote: &str, cache: &Mutex<Cache>) -> Res
             };
             tracking.issues.insert(issue.id.clone(), issue.clone());
             fresh.insert(entry.oid, issue);
+        } else if let Some(name) = note_name(&entry.filepath.to_string()) {
+            tracking.notes.insert(name, parse(repo, entry.oid, NOTES)?);
         }
     }
     cache.lock().insert(remote.to_owned(), fresh);
@@ -55,15 +59,17 @@ pub(super) fn read(repo: &Repository, remote: &str, cache: &Mutex<Cache>) -> Res
 pub(super) fn write(
     repo: &Repository,
     remote: &str,
-    issues: &[RemoteIssue],
-    cursor: Option<&str>,
+    update: TrackingUpdate<'_>,
     message: &str,
 ) -> Result<(), GitError> {
     let name = ref_name(remote)?;
     let _turn = take_turn(repo)?;
     remove_stale_lock(&repo.common_dir().join(format!("{name}.lock")))?;
-    let mut edits = issues.iter().map(|issue| issue_edit(repo, issue)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(cursor) = cursor {
+    let mut edits = update.issues.iter().map(|issue| issue_edit(repo, issue)).collect::<Result<Vec<_>, _>>()?;
+    for (name, value) in update.notes {
+        edits.push(note_edit(repo, name, value.as_ref())?);
+    }
+    if let Some(cursor) = update.cursor {
         let file = CursorFile { cursor: cursor.to_owned() };
         edits.push(json_edit(repo, CURSOR.to_owned(), &file)?);
     }
@@ -110,6 +116,21 @@ fn issue_edit(repo: &Repository, issue: &RemoteIssue) -> Result<Edit, GitError> 
     json_edit(repo, format!("{ISSUES}/{:02x}/{}.json", hash.first_byte(), escape(&issue.id)), issue)
 }
 
+fn note_edit(repo: &Repository, name: &str, value: Option<&serde_json::Value>) -> Result<Edit, GitError> {
+    let names: Vec<String> = name.split('/').map(escape).collect();
+    let path = format!("{NOTES}{}.json", names.join("/"));
+    match value {
+        Some(value) => json_edit(repo, path, value),
+        None => Ok(Edit { path: WsPath::new(path).expect("escaped names are legal"), entry: None }),
+    }
+}
+
+/// The name of the note that this file of the tree holds.
+fn note_name(path: &str) -> Option<String> {
+    let names = path.strip_prefix(NOTES)?.strip_suffix(".json")?.split('/').map(unescape);
+    Some(names.collect::<Option<Vec<_>>>()?.join("/"))
+}
+
 fn json_edit(repo: &Repository, path: String, value: &impl Serialize) -> Result<Edit, GitError> {
     let mut json = serde_json::to_vec_pretty(value).expect("string keys, and no value that can fail");
     json.push(b'\n');
@@ -133,27 +154,28 @@ fn escape(id: &str) -> String {
     })
 }
 
+/// The inverse of [`escape`]; `None` where it cannot have made this.
+fn unescape(name: &str) -> Option<String> {
+    let mut parts = name.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(part.get(..2)?, 16).ok()?);
+        bytes.extend(part.get(2..)?.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    fn unescape(name: &str) -> Vec<u8> {
-        let mut parts = name.split('%');
-        let mut bytes = parts.next().unwrap().as_bytes().to_vec();
-        for part in parts {
-            bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
-            bytes.extend(&part.as_bytes()[2..]);
-        }
-        bytes
-    }
 
     proptest! {
         #[test]
         fn every_id_has_a_safe_file_name_of_its_own(id in ".*") {
             let name = escape(&id);
             prop_assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_%".contains(&byte)));
-            prop_assert_eq!(unescape(&name), id.as_bytes());
+            prop_assert_eq!(unescape(&name), Some(id));
         }
     }
 }

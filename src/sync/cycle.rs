@@ -17,6 +17,7 @@ use crate::{
         plan::{self, Local, Plan},
         schema::Schema,
         snapshot::ContentHash,
+        tie::Tie,
     },
     fault,
     git::Tracking,
@@ -91,6 +92,7 @@ impl<'a> Cycle<'a> {
             events: Vec::new(),
         };
         cycle.follow_moves();
+        cycle.let_go();
         Ok(cycle)
     }
 
@@ -105,8 +107,26 @@ impl<'a> Cycle<'a> {
                 None => {}
             }
         }
-        let tickets = &self.tickets;
-        self.memory.conflicts.retain(|conflict| tickets.has_key(&conflict.path, name));
+        let (tickets, events) = (&self.tickets, &mut self.events);
+        self.memory.conflicts.retain(|conflict| {
+            let stays = tickets.has_key(&conflict.path, name);
+            events.extend((!stays).then(|| ended(conflict)));
+            stays
+        });
+    }
+
+    /// Parts from the objects whose tickets say `none`: ticket and object stay as they are, each by itself.
+    fn let_go(&mut self) {
+        let says_none = |path: &WsPath| self.tickets.tie(path, self.name()) == Some(Tie::Never);
+        let parted = self.memory.paths.iter().filter(|(_, path)| says_none(path)).map(|(id, _)| id.clone());
+        for id in parted.collect::<Vec<_>>() {
+            self.memory.paths.remove(&id);
+            self.memory.unapplied.remove(&id);
+            self.memory.rendered.remove(&id);
+            if let Some(issue) = self.tracking.issues.get(&id).map(RemoteIssue::let_go) {
+                self.track(issue);
+            }
+        }
     }
 
     /// Leaves everything durable, unless the cycle was cut off as a crash would.
@@ -168,6 +188,16 @@ impl<'a> Cycle<'a> {
         Ok(())
     }
 
+    /// Makes this the base at once, with a commit that tells why.
+    pub fn settle(&mut self, issue: RemoteIssue, message: &str) -> Result<(), SyncError> {
+        self.flush()?;
+        let parts = &self.sync.parts;
+        parts.repo.track(&parts.name, std::slice::from_ref(&issue), None, message)?;
+        self.volatile.in_step.remove(&issue.id);
+        self.tracking.issues.insert(issue.id.clone(), issue);
+        Ok(())
+    }
+
     /// Forgets whatever this cycle would have left behind.
     pub fn discard(&mut self) {
         self.memory = self.stored.clone();
@@ -211,20 +241,24 @@ impl<'a> Cycle<'a> {
         self.report.deferred.push(Trouble { path, reason: reason.to_string() });
     }
 
-    /// Replaces what is known of a ticket's conflicts; tells of those that are new.
-    pub fn note_conflicts(&mut self, path: &WsPath, key: &str, plan: &Plan) {
-        let remote = self.name().to_owned();
-        let found: Vec<Conflict> = conflicts(&remote, path, key, plan);
-        for conflict in found.iter().filter(|conflict| !self.memory.conflicts.contains(conflict)) {
+    /// Replaces what is known of a ticket's conflicts; tells of those that are new, and of those that are over.
+    pub fn note_conflicts(&mut self, path: &WsPath, found: Vec<Conflict>, key: &str) {
+        let all = std::mem::take(&mut self.memory.conflicts);
+        let (known, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|known| known.key == key || known.path == *path);
+        for conflict in found.iter().filter(|conflict| !known.contains(conflict)) {
             self.events.push(Change::Conflict {
-                remote: remote.clone(),
+                remote: self.name().to_owned(),
                 path: path.clone(),
                 field: conflict.field.clone(),
                 local: value(&conflict.local),
                 theirs: value(&conflict.theirs),
             });
         }
-        self.memory.conflicts.retain(|known| known.key != key && known.path != *path);
+        for over in known.iter().filter(|known| found.iter().all(|conflict| conflict.field != known.field)) {
+            self.events.push(ended(over));
+        }
+        self.memory.conflicts = others;
         self.memory.conflicts.extend(found);
     }
 
@@ -249,16 +283,9 @@ pub(super) fn names<'v>(fields: impl Iterator<Item = (Field, &'v FieldValue)>) -
     fields.map(|(field, _)| field.name().to_owned()).collect()
 }
 
-fn conflicts(remote: &str, path: &WsPath, key: &str, plan: &Plan) -> Vec<Conflict> {
-    let conflict = |(field, local, theirs): (Field, &FieldValue, &FieldValue)| Conflict {
-        remote: remote.to_owned(),
-        path: path.clone(),
-        key: key.to_owned(),
-        field: field.name().to_owned(),
-        local: local.clone(),
-        theirs: theirs.clone(),
-    };
-    plan.conflicts().map(conflict).collect()
+fn ended(conflict: &Conflict) -> Change {
+    let Conflict { remote, path, field, .. } = conflict.clone();
+    Change::ConflictEnded { remote, path, field }
 }
 
 fn value(field: &FieldValue) -> Value {

@@ -41,7 +41,7 @@ impl Cycle<'_> {
         pulls.filter_map(failed).collect()
     }
 
-    fn take_one(&self, document: &mut Document, field: Field, value: &FieldValue) -> Result<(), WriteError> {
+    pub fn take_one(&self, document: &mut Document, field: Field, value: &FieldValue) -> Result<(), WriteError> {
         if field == Field::Body {
             document.set_body(value.as_text().unwrap_or_default().as_bytes());
             return Ok(());
@@ -171,7 +171,7 @@ impl Cycle<'_> {
         read.is_ok_and(|bytes| Document::parse(&bytes).get("remote_id") == Some(&Value::from(id)))
     }
 
-    fn update_comment(&self, name: &str, body: &str) -> Result<bool, WriteError> {
+    pub fn update_comment(&self, name: &str, body: &str) -> Result<bool, WriteError> {
         self.edit_comment(name, |document| {
             document.set_body(body.as_bytes());
             Ok(())

@@ -51,8 +51,11 @@ pub struct Conflict {
     pub remote: String,
     pub path: WsPath,
     pub key: String,
-    /// `title`, `body`, …, or `comment`.
+    /// `title`, `body`, …, or the file of a comment: `comments/2-bob.md`.
     pub field: String,
+    /// What was last agreed; `None` where nothing was.
+    #[serde(default)]
+    pub base: Option<FieldValue>,
     pub local: FieldValue,
     pub theirs: FieldValue,
 }

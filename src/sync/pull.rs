@@ -4,7 +4,8 @@
 //! again, so that no page has to be listed twice for it.
 
 use super::{
-    Action, SyncError, Trouble,
+    Action, Conflict, SyncError, Trouble,
+    conflict::States,
     cycle::{Cycle, names},
     files::{HeldBack, WriteError},
     names::issue_paths,
@@ -76,7 +77,8 @@ impl Cycle<'_> {
     }
 
     fn unknown_keys(&self) -> BTreeSet<String> {
-        let known: BTreeSet<&String> = self.tracking.issues.values().map(|issue| &issue.key).collect();
+        let known = self.tracking.issues.values().filter(|issue| !issue.is_let_go()).map(|issue| &issue.key);
+        let known: BTreeSet<&String> = known.collect();
         self.tickets.keys().filter(|key| !known.contains(key)).cloned().collect()
     }
 
@@ -90,7 +92,7 @@ impl Cycle<'_> {
     }
 
     fn ask_for_missing(&mut self, heard: &BTreeSet<String>) -> Result<(), SyncError> {
-        let missing = |issue: &&RemoteIssue| !issue.archived && !heard.contains(&issue.id);
+        let missing = |issue: &&RemoteIssue| !issue.archived && !issue.is_let_go() && !heard.contains(&issue.id);
         let missing: Vec<RemoteIssue> = self.tracking.issues.values().filter(missing).take(MISSING).cloned().collect();
         for base in missing {
             match self.sync.parts.provider.fetch(&base.id) {
@@ -133,7 +135,8 @@ impl Cycle<'_> {
             }
             return Ok(());
         }
-        self.merge_into(&ticket, &plan, base.as_ref(), remote)
+        let found = self.conflicts(&ticket.path, States { base: base.as_ref(), local: &local, remote: &remote }, &plan);
+        self.merge_into(&ticket, &plan, found, base.as_ref(), remote)
     }
 
     fn apply_absent(
@@ -143,6 +146,7 @@ impl Cycle<'_> {
         absence: Absence,
     ) -> Result<(), SyncError> {
         match self.plan(base, None, Some(&remote)).presence {
+            _ if base.is_some_and(RemoteIssue::is_let_go) => drop(self.memory.unapplied.remove(&remote.id)),
             _ if absence == Absence::Settling => self.put_off(remote, None, "its removal is not committed yet"),
             Presence::Write if self.may_be_ours(&remote) => {
                 self.put_off(remote, None, "it may be what an unanswered create made");
@@ -195,6 +199,7 @@ impl Cycle<'_> {
         &mut self,
         ticket: &Ticket,
         plan: &Plan,
+        conflicts: Vec<Conflict>,
         base: Option<&RemoteIssue>,
         remote: RemoteIssue,
     ) -> Result<(), SyncError> {
@@ -216,7 +221,7 @@ impl Cycle<'_> {
         if !what.is_empty() {
             self.pulled(&ticket.path, &remote.key, what);
         }
-        self.note_conflicts(&ticket.path, &remote.key, plan);
+        self.note_conflicts(&ticket.path, conflicts, &remote.key);
         self.memory.paths.insert(remote.id.clone(), ticket.path.clone());
         let mut next = plan.base_after_pull(base, &remote);
         for (field, _) in &held {

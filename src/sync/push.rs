@@ -4,7 +4,8 @@
 //! request and until its answer is in git and in the file, and is one field-wise patch of what really changed.
 
 use super::{
-    Action, Options, Row, SyncError, Trouble, backoff,
+    Action, Options, Parts, Row, SyncError, Trouble, backoff,
+    conflict::States,
     cycle::{Cycle, names},
     later,
     names::issue_paths,
@@ -20,6 +21,7 @@ use crate::{
         plan::{self, CommentStep, Presence},
         problem::Severity,
         snapshot::ContentHash,
+        tie::Tie,
     },
     remote::RemoteError,
     workspace::store::{OutboxEntry, OutboxState},
@@ -115,7 +117,8 @@ impl Cycle<'_> {
         let local = self.as_rendered(&base.id, Some(base), ticket.local.clone());
         let plan = self.plan(Some(base), Some(&local), Some(&remote));
         if plan.presence != Presence::Wait {
-            self.note_conflicts(&ticket.path, &base.key, &plan);
+            let states = States { base: Some(base), local: &local, remote: &remote };
+            self.note_conflicts(&ticket.path, self.conflicts(&ticket.path, states, &plan), &base.key);
         }
         let job = |row| Job { id: Some(base.id.clone()), row };
         let what = names(plan.pushes());
@@ -152,17 +155,30 @@ impl Cycle<'_> {
         Job { id: None, row: self.row(Action::Create, &ticket.path, None, names(plan.pushes())) }
     }
 
-    /// Tickets in the remote's folder that belong to no object yet.
+    /// Whether a new ticket at this path becomes an object of this remote, and of no other: of folders that overlap, the
+    /// deepest counts, of remotes with one folder the first by name.
+    fn is_home_of(&self, path: &WsPath) -> bool {
+        let Parts { name, config, others, .. } = &self.sync.parts;
+        let rank = |folder: &WsPath| folder.names().count();
+        let comes_first = |(other, folder): (&String, &WsPath)| {
+            path.is_within(folder) && (rank(folder), name.as_str()) > (rank(&config.folder), other.as_str())
+        };
+        let mut rivals = others.iter().filter_map(|(other, folder)| Some((other, folder.as_ref()?)));
+        config.create && path.is_within(&config.folder) && !rivals.any(comes_first)
+    }
+
+    /// Tickets that are to become objects of this remote.
     fn new_tickets(&self) -> Vec<Ticket> {
-        let config = &self.sync.parts.config;
         let taken: BTreeSet<&WsPath> = self.memory.paths.values().collect();
         let is_new = |path: &&WsPath| {
             let snapshot = &self.tickets.files[*path];
-            config.create
-                && snapshot.kind == Kind::Ticket
-                && path.is_within(&config.folder)
+            let wanted = match self.tickets.tie(path, self.name()) {
+                Some(tie) => tie == Tie::New,
+                None => self.is_home_of(path) && !self.is_elsewhere(path),
+            };
+            snapshot.kind == Kind::Ticket
+                && wanted
                 && !taken.contains(path)
-                && !self.tickets.has_key(path, self.name())
                 && snapshot.problems.iter().all(|problem| problem.severity == Severity::Warning)
         };
         let read = |path: &WsPath| match self.read(path) {

@@ -15,6 +15,7 @@ use crate::{
         plan::{Local, LocalComment},
         problem::Severity,
         snapshot::{ContentHash, Snapshot},
+        tie::Tie,
     },
     workspace::store::{Store, StoreError},
 };
@@ -63,7 +64,7 @@ impl Tickets {
         for (path, snapshot) in &files {
             if let Kind::Comment { ticket } = &snapshot.kind {
                 comments.entry(ticket.clone()).or_default().push(path.clone());
-            } else if let Some(key) = sync_key(snapshot.fields.get("sync"), remote) {
+            } else if let Some(Tie::Key(key)) = tie(snapshot, remote) {
                 by_key.entry(key).or_default().push(path.clone());
             }
         }
@@ -82,7 +83,19 @@ impl Tickets {
     }
 
     pub fn has_key(&self, path: &WsPath, remote: &str) -> bool {
-        self.files.get(path).is_some_and(|snapshot| sync_key(snapshot.fields.get("sync"), remote).is_some())
+        matches!(self.tie(path, remote), Some(Tie::Key(_)))
+    }
+
+    /// What the ticket says about a remote.
+    pub fn tie(&self, path: &WsPath, remote: &str) -> Option<Tie> {
+        tie(self.files.get(path)?, remote)
+    }
+
+    /// The first of these remotes that the ticket is, or is to be, on.
+    fn first_of<'t>(&'t self, path: &WsPath, remotes: impl Fn(&str) -> bool) -> Option<&'t str> {
+        let sync = self.files.get(path)?.fields.get("sync")?;
+        let named = sync.as_object()?.keys().map(String::as_str).filter(|name| remotes(name));
+        named.into_iter().find(|name| matches!(Tie::of(Some(sync), name), Some(Tie::Key(_) | Tie::New)))
     }
 
     /// Hash over a ticket's and its comments' settled bytes; `None` when it is not in the index.
@@ -100,9 +113,8 @@ impl Tickets {
     }
 }
 
-/// What `sync: {remote: KEY}` says; a number is a key too.
-pub(super) fn sync_key(sync: Option<&Value>, remote: &str) -> Option<String> {
-    text(sync?.get(remote)?)
+fn tie(snapshot: &Snapshot, remote: &str) -> Option<Tie> {
+    Tie::of(snapshot.fields.get("sync"), remote)
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -142,9 +154,10 @@ impl Cycle<'_> {
         match parts.root.read(&path) {
             // It is on disk and not in the index: just written, by us or by somebody, and not settled yet.
             Ok(bytes) => {
-                let ours = match sync_key(Document::parse(&bytes).get("sync"), self.name()) {
-                    Some(key) => key == remote.key,
-                    None => self.memory.paths.contains_key(&remote.id),
+                let ours = match Tie::of(Document::parse(&bytes).get("sync"), self.name()) {
+                    Some(Tie::Key(key)) => key == remote.key,
+                    Some(Tie::Never) => false,
+                    Some(Tie::New) | None => self.memory.paths.contains_key(&remote.id),
                 };
                 return Ok(if ours {
                     Found::Busy(path, "it has not settled yet")
@@ -180,8 +193,19 @@ impl Cycle<'_> {
         let view = TicketView { title: &snapshot.title, fields: document.fields(), body: body.unwrap_or_default() };
         let comments = self.tickets.comments_of(path).iter().filter_map(|comment| self.comment_file(comment)).collect();
         let local = Local { fields: self.mapping.to_remote(view), comments, valid };
-        let key = sync_key(document.get("sync"), self.name());
+        let key = Tie::of(document.get("sync"), self.name()).and_then(|tie| tie.key().map(str::to_owned));
         Found::Ticket(Box::new(Ticket { path: path.clone(), bytes, local, key, document }))
+    }
+
+    /// Whether a ticket is, or is to be, on another configured remote.
+    pub fn is_elsewhere(&self, path: &WsPath) -> bool {
+        self.tickets.first_of(path, |name| self.sync.parts.others.contains_key(name)).is_some()
+    }
+
+    /// Whether a comment that no remote has yet is for this one: it goes to the first that its ticket names.
+    fn takes_new_comments(&self, ticket: &WsPath) -> bool {
+        let configured = |name: &str| name == self.name() || self.sync.parts.others.contains_key(name);
+        self.tickets.first_of(ticket, configured).is_none_or(|first| first == self.name())
     }
 
     /// A settled comment file; `None` while it is being written, and for a comment of another remote.
@@ -190,6 +214,9 @@ impl Cycle<'_> {
         let (_, document) = self.settled(path, snapshot)?;
         let remote_id = match document.get("remote").and_then(Value::as_str) {
             Some(remote) if remote != self.name() => return None,
+            None if matches!(&snapshot.kind, Kind::Comment { ticket } if !self.takes_new_comments(ticket)) => {
+                return None;
+            }
             _ => document.get("remote_id").and_then(text),
         };
         let body = std::str::from_utf8(document.body()).ok()?.to_owned();

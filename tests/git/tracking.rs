@@ -21,7 +21,7 @@ pub fn issue(id: &str, title: &str) -> RemoteIssue {
 
 fn tracking(issues: &[RemoteIssue], cursor: Option<&str>) -> Tracking {
     let issues = issues.iter().map(|issue| (issue.id.clone(), issue.clone())).collect();
-    Tracking { issues, cursor: cursor.map(str::to_owned) }
+    Tracking { issues, cursor: cursor.map(str::to_owned), ..Tracking::default() }
 }
 
 #[test]

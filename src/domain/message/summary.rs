@@ -69,7 +69,7 @@ impl Summary {
             Change::Conflict { remote, path, field, .. } => {
                 self.note(path, format!("{field} in conflict with {remote}"))
             }
-            Change::Committed { .. } | Change::Pushed { .. } => {}
+            Change::Committed { .. } | Change::Pushed { .. } | Change::ConflictEnded { .. } => {}
         }
     }
 

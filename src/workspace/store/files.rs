@@ -13,6 +13,7 @@ use crate::{
         path::WsPath,
         problem::Problem,
         snapshot::{ContentHash, Snapshot},
+        tie::Tie,
     },
     fault,
     workspace::root::Stat,
@@ -268,19 +269,14 @@ fn kind_name(kind: &Kind) -> &'static str {
     }
 }
 
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
 /// Remote names and keys of `sync:`, of a ticket.
 pub(in crate::workspace) fn sync_keys(snapshot: &Snapshot) -> impl Iterator<Item = (&str, String)> {
     let sync = match snapshot.kind {
         Kind::Ticket | Kind::Inbox => snapshot.fields.get("sync").and_then(Value::as_object),
         _ => None,
     };
-    sync.into_iter().flatten().filter_map(|(remote, key)| Some((remote.as_str(), scalar(key)?)))
+    let ties = sync
+        .into_iter()
+        .flat_map(|all| all.keys().map(|remote| (remote, Tie::of(snapshot.fields.get("sync"), remote))));
+    ties.filter_map(|(remote, tie)| Some((remote.as_str(), tie?.key()?.to_owned())))
 }

@@ -1,0 +1,218 @@
+//! Tickets and their ties to remotes, as commands ask for them: edits of `sync:` that any editor could make.
+
+use super::{
+    Engine,
+    conflicts::only_one,
+    control::{NewTicket, TicketName},
+    engine::myself,
+    report::{RemoteReport, TieReport},
+};
+use crate::{
+    domain::{
+        Fields, Timestamp, Value,
+        document::Document,
+        op::{Op, OpKind},
+        path::WsPath,
+        tie::{NEW, NONE, Tie},
+    },
+    workspace::root::ReplaceError,
+};
+use anyhow::{anyhow, bail};
+
+/// Times a file is read again because somebody else changed it meanwhile.
+const TRIES: usize = 5;
+/// Bytes of a title that go into a file name.
+const MAX_NAME: usize = 60;
+
+impl Engine {
+    pub(super) fn link(&self, ticket: &TicketName, remote: &str, key: Option<&str>) -> anyhow::Result<TieReport> {
+        self.must_know(remote)?;
+        self.settle_and_commit(None)?;
+        let path = self.ticket(ticket)?;
+        let before = self.tie(&path, remote)?;
+        match (&before, key) {
+            (Some(Tie::Key(old)), Some(new)) if old == new => {}
+            (Some(Tie::Key(old)), _) => {
+                bail!("{path} is {old} on {remote} already; `trackfs unlink {path} {remote}` parts them first")
+            }
+            _ => {}
+        }
+        if let Some(key) = key {
+            self.refuse_second_ticket(&path, remote, key)?;
+        }
+        self.set_tie(&path, remote, key.unwrap_or(NEW))?;
+        let remotes = self.carry_out(&[remote.to_owned()])?;
+        let heard = remotes.iter().all(|report| report.error.is_none());
+        if let Some(key) = key.filter(|_| heard)
+            && !self.repo.tracking(remote)?.issues.values().any(|issue| issue.key == key)
+        {
+            self.set_tie(&path, remote, NONE)?;
+            self.settle_and_commit(None)?;
+            bail!("{remote} has no {key}; {path} is not linked to it");
+        }
+        self.tied(path, remotes)
+    }
+
+    pub(super) fn unlink(&self, ticket: &TicketName, remote: &str) -> anyhow::Result<TieReport> {
+        self.must_know(remote)?;
+        self.settle_and_commit(None)?;
+        let path = self.ticket(ticket)?;
+        self.set_tie(&path, remote, NONE)?;
+        self.settle_and_commit(None)?;
+        self.tied(path, Vec::new())
+    }
+
+    pub(super) fn new_ticket(&self, new: &NewTicket) -> anyhow::Result<TieReport> {
+        new.remotes.iter().try_for_each(|remote| self.must_know(remote))?;
+        let fields = self.fields_of(new)?;
+        let body = if new.body.is_empty() { String::new() } else { format!("{}\n", new.body.trim_end_matches('\n')) };
+        let document = Document::new(&fields, &body);
+        let folder = match new.remotes.first() {
+            Some(remote) => self.config().remotes[remote].folder.clone(),
+            None => WsPath::new("tickets").expect("a legal path"),
+        };
+        for name in names(&new.title) {
+            let path = folder.join(&name)?;
+            if let Some(problem) = self.settler.check(&path, document.bytes()) {
+                bail!("the ticket would not be valid: {}", problem.message);
+            }
+            match self.root.replace(&path, None, document.bytes()) {
+                Err(ReplaceError::Changed) => {}
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    self.wrote(&path, document.bytes().len());
+                    let remotes = self.carry_out(&new.remotes)?;
+                    return self.tied(path, remotes);
+                }
+            }
+        }
+        bail!("no file name is free for {:?} in {folder}", new.title)
+    }
+
+    fn fields_of(&self, new: &NewTicket) -> anyhow::Result<Fields> {
+        let mut fields = Fields::from_iter([("title".to_owned(), Value::from(new.title.as_str()))]);
+        if let Some(status) = self.settler.schema().statuses.first() {
+            fields.insert("status".to_owned(), Value::from(status.name.as_str()));
+        }
+        for (name, text) in &new.fields {
+            let read = Document::parse(format!("---\n{name}: {text}\n---\n").as_bytes());
+            let value = read.get(name).cloned().ok_or_else(|| anyhow!("{name}={text} is no field and value"))?;
+            fields.insert(name.clone(), value);
+        }
+        if !new.remotes.is_empty() {
+            let ties = new.remotes.iter().map(|remote| (remote.clone(), Value::from(NEW)));
+            fields.insert("sync".to_owned(), Value::Object(ties.collect()));
+        }
+        Ok(fields)
+    }
+
+    /// The ticket that a person means.
+    fn ticket(&self, name: &TicketName) -> anyhow::Result<WsPath> {
+        let files = self.store.snapshots()?;
+        let is_meant = |path: &WsPath, sync: Option<&Value>| {
+            let remotes = sync.and_then(Value::as_object).into_iter().flat_map(|ties| ties.keys());
+            let mut keys = remotes.filter_map(|remote| Tie::of(sync, remote)?.key().map(str::to_owned));
+            name.means(path, None) || keys.any(|key| name.means(path, Some(&key)))
+        };
+        let tickets = files.iter().filter(|(_, snapshot)| snapshot.is_ticket());
+        let meant = tickets.filter(|(path, snapshot)| is_meant(path, snapshot.fields.get("sync")));
+        only_one(&name.said, meant.map(|(path, _)| path).collect())?
+            .ok_or_else(|| anyhow!("there is no ticket {}; say its path, its name or its key", name.said))
+    }
+
+    fn tie(&self, path: &WsPath, remote: &str) -> anyhow::Result<Option<Tie>> {
+        Ok(self.store.snapshot(path)?.and_then(|snapshot| Tie::of(snapshot.fields.get("sync"), remote)))
+    }
+
+    /// Two tickets with one object would fight over it.
+    fn refuse_second_ticket(&self, path: &WsPath, remote: &str, key: &str) -> anyhow::Result<()> {
+        for (other, snapshot) in self.store.snapshots()? {
+            let tie = Tie::of(snapshot.fields.get("sync"), remote);
+            if other != *path && snapshot.is_ticket() && tie.as_ref().and_then(Tie::key) == Some(key) {
+                bail!("{key} of {remote} is {other} already; `trackfs unlink {other} {remote}` parts them first");
+            }
+        }
+        Ok(())
+    }
+
+    fn set_tie(&self, path: &WsPath, remote: &str, word: &str) -> anyhow::Result<()> {
+        for _ in 0..TRIES {
+            let old = self.root.read(path)?;
+            let mut document = Document::parse(&old);
+            document.set_in("sync", remote, Some(&Value::from(word)))?;
+            if let Some(problem) = self.settler.check(path, document.bytes()) {
+                bail!("{path} has an error: {}", problem.message);
+            }
+            if document.bytes() == old {
+                return Ok(());
+            }
+            match self.root.replace(path, Some(&old), document.bytes()) {
+                Err(ReplaceError::Changed) => {}
+                Err(error) => return Err(anyhow!("{path}: {error}")),
+                Ok(()) => {
+                    self.wrote(path, document.bytes().len());
+                    return Ok(());
+                }
+            }
+        }
+        bail!("{path} is being written; try again")
+    }
+
+    fn wrote(&self, path: &WsPath, len: usize) {
+        let kind = OpKind::Write { offset: 0, len: len as u64 };
+        self.settler.record(Op { at: Timestamp::now(), actor: myself(), path: path.clone(), kind });
+    }
+
+    /// Commits, then syncs these remotes, so that everybody has heard of it when the command ends.
+    fn carry_out(&self, remotes: &[String]) -> anyhow::Result<Vec<RemoteReport>> {
+        self.settle_and_commit(None)?;
+        let mut reports = Vec::new();
+        for remote in remotes {
+            reports.extend(self.remotes.sync(Some(remote), false, false));
+            self.settle_and_commit(None)?;
+        }
+        Ok(reports)
+    }
+
+    fn tied(&self, path: WsPath, remotes: Vec<RemoteReport>) -> anyhow::Result<TieReport> {
+        let document = Document::parse(&self.root.read(&path)?);
+        let ties = document.get("sync").and_then(Value::as_object).cloned().unwrap_or_default();
+        let said = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let sync = ties.iter().map(|(remote, value)| (remote.clone(), said(value))).collect();
+        Ok(TieReport { path, sync, remotes })
+    }
+}
+
+/// File names for a title, by preference.
+fn names(title: &str) -> impl Iterator<Item = String> {
+    let mut stem = String::new();
+    for c in title.to_lowercase().chars() {
+        if stem.len() + c.len_utf8() > MAX_NAME {
+            break;
+        }
+        if c.is_alphanumeric() {
+            stem.push(c);
+        } else if !stem.is_empty() && !stem.ends_with('-') {
+            stem.push('-');
+        }
+    }
+    let stem = match stem.trim_end_matches('-') {
+        "" => "ticket".to_owned(),
+        stem => stem.to_owned(),
+    };
+    (1..100).map(move |n| if n == 1 { format!("{stem}.md") } else { format!("{stem}-{n}.md") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_makes_a_plain_file_name() {
+        let first = |title: &str| names(title).next().unwrap();
+        assert_eq!(first("Login fails: Safari / iOS 18!"), "login-fails-safari-ios-18.md");
+        assert_eq!(first("../../etc/passwd"), "etc-passwd.md");
+        assert_eq!(first("…"), "ticket.md");
+        assert_eq!(names("A").nth(1).unwrap(), "a-2.md");
+    }
+}
