@@ -240,6 +240,11 @@ impl Repo {
         tracking::read(&self.local(), remote, &self.tracked)
     }
 
+    /// The commit that [`Repo::tracking`] would read; `None` when there is none.
+    pub fn tracking_tip(&self, remote: &str) -> Result<Option<String>, GitError> {
+        tracking::tip_of(&self.local(), remote)
+    }
+
     /// Commits changed issues (and the cursor, when given) to `refs/trackfs/remotes/<remote>`, by compare-and-set.
     /// Durable when it returns.
     pub fn track(

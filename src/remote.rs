@@ -80,14 +80,9 @@ pub trait Provider: Send + Sync {
     /// same intent returns the first call's issue.
     fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError>;
 
-    /// Finds what an earlier [`create`](Self::create) with an unknown outcome made, if anything. Never by search.
-    /// `not_before` is the remote's time when the intent was stored, if known.
-    fn find_created(
-        &self,
-        intent: Uuid,
-        fields: &IssueFields,
-        not_before: Option<&str>,
-    ) -> Result<Option<RemoteIssue>, RemoteError>;
+    /// Finds what an earlier [`create`](Self::create) with an unknown outcome made, if anything, even when somebody changed
+    /// it since. Never by search.
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError>;
 
     /// Changes the named fields and no others, and returns the issue as the remote has it afterwards.
     /// Sets are applied as members added and removed against `patch.base`.
@@ -99,7 +94,7 @@ pub trait Provider: Send + Sync {
     fn comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError>;
 
     /// Finds the comment that an earlier [`comment`](Self::comment) with an unknown outcome made, if any.
-    fn find_comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<Option<RemoteComment>, RemoteError>;
+    fn find_comment(&self, issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError>;
 
     /// What the last answer said about the rate limit; of several limits the scarcest.
     fn budget(&self) -> Option<Budget> {
@@ -138,13 +133,8 @@ impl<P: Provider + ?Sized> Provider for Arc<P> {
         (**self).create(intent, fields)
     }
 
-    fn find_created(
-        &self,
-        intent: Uuid,
-        fields: &IssueFields,
-        not_before: Option<&str>,
-    ) -> Result<Option<RemoteIssue>, RemoteError> {
-        (**self).find_created(intent, fields, not_before)
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
+        (**self).find_created(lost)
     }
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
@@ -159,12 +149,30 @@ impl<P: Provider + ?Sized> Provider for Arc<P> {
         (**self).comment(issue, intent, body)
     }
 
-    fn find_comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<Option<RemoteComment>, RemoteError> {
-        (**self).find_comment(issue, intent, body)
+    fn find_comment(&self, issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
+        (**self).find_comment(issue, lost)
     }
 
     fn budget(&self) -> Option<Budget> {
         (**self).budget()
+    }
+}
+
+/// What is known of a create, or of a comment, whose answer never came.
+#[derive(Clone, Copy)]
+pub struct Lost<'l> {
+    pub intent: Uuid,
+    /// What was sent; of a comment, the body alone.
+    pub fields: &'l IssueFields,
+    /// The remote's time when the intent was stored, if one was known.
+    pub not_before: Option<&'l str>,
+    /// Whether an object (of a comment: a comment) has been accounted for already, by id: that one is not it.
+    pub known: &'l dyn Fn(&str) -> bool,
+}
+
+impl Lost<'_> {
+    pub(crate) fn text(&self, field: Field) -> &str {
+        self.fields.get(&field).and_then(FieldValue::as_text).unwrap_or_default()
     }
 }
 

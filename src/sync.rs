@@ -8,6 +8,7 @@ mod backoff;
 mod conflict;
 mod cycle;
 mod files;
+mod intents;
 mod memory;
 mod names;
 mod outbox;
@@ -34,7 +35,7 @@ use crate::{
 };
 use cycle::{Cycle, Volatile};
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// What a [`Syncer`] is made of.
@@ -140,7 +141,7 @@ pub struct Row {
     pub what: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// A new file for a remote issue.

@@ -59,3 +59,11 @@ conformance! {
     an_edit_by_somebody_else_is_seen,
     an_update_touches_no_other_field,
 }
+
+/// GitHub's stand-in keeps no record of renamings: `github_only` has this law with the answers that are documented.
+#[test]
+fn a_lost_issue_that_was_renamed_is_found() {
+    laws::a_lost_issue_that_was_renamed_is_found(&fixture::simulated_linear());
+    laws::a_lost_issue_that_was_renamed_is_found(&fixture::simulated_github());
+    fixture::linear().iter().for_each(laws::a_lost_issue_that_was_renamed_is_found);
+}

@@ -1,218 +1,31 @@
 //! The engine against a simulated tracker: files, index, git and remote are the real ones, on a temporary folder.
 
+#[path = "support/world.rs"]
+mod world;
+
 use proptest::prelude::*;
 use std::{
-    collections::BTreeMap,
-    fs,
     path::Path,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 use trackfs::{
     domain::{
-        Clock, Timestamp,
         document::Document,
         event::Change,
         issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
-        op::Actor,
-        path::WsPath,
     },
-    git::{FileContent, FileMode, PathChange, Repo, merge_text},
     remote::{
-        Page, PageToken, Patch, Provider, RemoteError,
+        Lost, Page, PageToken, Patch, Provider, RemoteError,
         simulator::{Fault, Flavour, Simulator},
     },
-    sync::{Action, HealthState, Options, Parts, Report, Side, SyncError, Syncer, Word},
-    workspace::{
-        config::{RemoteConfig, RemoteKind, SettleConfig, SyncConfig, TokenSource},
-        root::Root,
-        settle::Settler,
-        store::{OutboxState, Store},
-    },
+    sync::{Action, HealthState, Options, Report, Side, SyncError, Syncer, Word},
+    workspace::{config::SyncConfig, store::OutboxState},
 };
 use uuid::Uuid;
-
-/// A clock that a test moves.
-struct Hands(Mutex<Timestamp>);
-
-impl Clock for Hands {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
-    }
-}
-
-/// A workspace, its index and its repository.
-struct World {
-    dir: tempfile::TempDir,
-    root: Arc<Root>,
-    store: Arc<Store>,
-    settler: Arc<Settler>,
-    repo: Arc<Repo>,
-    clock: Arc<Hands>,
-}
-
-impl World {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        for folder in ["ws/tickets", "state"] {
-            fs::create_dir_all(dir.path().join(folder)).unwrap();
-        }
-        let root = Arc::new(Root::open(&dir.path().join("ws")).unwrap());
-        let store = Arc::new(Store::open(&dir.path().join("state")).unwrap());
-        let clock = Arc::new(Hands(Mutex::new("2026-11-21T12:00:00Z".parse().unwrap())));
-        let repo = Arc::new(Repo::init(&dir.path().join("ws"), &dir.path().join("state/repo.git")).unwrap());
-        let settler = Settler::new(Arc::clone(&root), Arc::clone(&store), clock.clone(), SettleConfig::default());
-        Self { dir, root, store, settler: Arc::new(settler), repo, clock }
-    }
-
-    fn path(&self, path: &str) -> std::path::PathBuf {
-        self.dir.path().join("ws").join(path)
-    }
-
-    fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-    }
-
-    fn exists(&self, path: &str) -> bool {
-        self.path(path).exists()
-    }
-
-    fn files(&self, folder: &str) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(self.path(folder))
-            .map(|entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
-            .unwrap_or_default();
-        names.retain(|name| name.ends_with(".md"));
-        names.sort();
-        names
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let file = self.path(path);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, text).unwrap();
-        self.touched(path);
-    }
-
-    fn edit(&self, path: &str, from: &str, to: &str) {
-        let text = self.read(path);
-        assert!(text.contains(from), "{from:?} is not in {text:?}");
-        self.write(path, &text.replacen(from, to, 1));
-    }
-
-    fn remove(&self, path: &str) {
-        fs::remove_file(self.path(path)).unwrap();
-        self.touched(path);
-    }
-
-    fn rename(&self, from: &str, to: &str) {
-        fs::rename(self.path(from), self.path(to)).unwrap();
-        self.touched(from);
-        self.touched(to);
-    }
-
-    fn touched(&self, path: &str) {
-        self.settler.touch(&ws(path), &Actor::named("vim"));
-    }
-
-    /// Lets everything settle and commits it, as the daemon does when it is quiet.
-    fn settle(&self) {
-        self.settler.settle_now().unwrap();
-        let mark = self.store.mark().unwrap();
-        let paths = self.store.uncommitted().unwrap();
-        let change = |path: &WsPath| PathChange {
-            path: path.clone(),
-            content: self.root.read(path).ok().map(|bytes| FileContent {
-                bytes,
-                mode: FileMode::Plain,
-                stat: self.root.stat(path).unwrap(),
-            }),
-        };
-        self.repo.commit(&paths.iter().map(change).collect::<Vec<_>>(), "quiet").unwrap();
-        self.store.committed(&paths, mark).unwrap();
-    }
-
-    fn later(&self, seconds: i64) {
-        let mut now = self.clock.0.lock().unwrap();
-        *now = now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap();
-    }
-
-    fn remote(&self, name: &str, simulator: &Arc<Simulator>) -> Syncer {
-        self.remote_in(name, simulator, "tickets", SyncConfig::default())
-    }
-
-    fn remote_in(&self, name: &str, simulator: &Arc<Simulator>, folder: &str, limits: SyncConfig) -> Syncer {
-        self.remote_of(name, simulator.clone(), folder, limits)
-    }
-
-    fn remote_of(&self, name: &str, provider: Arc<dyn Provider>, folder: &str, limits: SyncConfig) -> Syncer {
-        let others = ["linear", "github"].into_iter().filter(|other| *other != name);
-        self.syncer(name, provider, folder, limits, others.map(|name| (name.to_owned(), None)).collect())
-    }
-
-    fn syncer(
-        &self,
-        name: &str,
-        provider: Arc<dyn Provider>,
-        folder: &str,
-        limits: SyncConfig,
-        others: BTreeMap<String, Option<WsPath>>,
-    ) -> Syncer {
-        let config = RemoteConfig {
-            kind: RemoteKind::Simulator,
-            repo: None,
-            team: None,
-            url: None,
-            folder: ws(folder),
-            token: TokenSource::Default,
-            webhook_secret: TokenSource::Default,
-            create: true,
-            statuses: BTreeMap::new(),
-        };
-        Syncer::new(Parts {
-            name: name.to_owned(),
-            config,
-            others,
-            limits,
-            provider,
-            root: self.root.clone(),
-            store: self.store.clone(),
-            settler: self.settler.clone(),
-            repo: self.repo.clone(),
-            clock: self.clock.clone(),
-            merge_text,
-        })
-    }
-
-    /// A remote that knows of others, with their folders.
-    fn remote_beside<const N: usize>(
-        &self,
-        name: &str,
-        provider: Arc<dyn Provider>,
-        folder: &str,
-        others: [(&str, Option<WsPath>); N],
-    ) -> Syncer {
-        let others = others.map(|(name, folder)| (name.to_owned(), folder));
-        self.syncer(name, provider, folder, SyncConfig::default(), BTreeMap::from(others))
-    }
-
-    /// Settle, sync, settle: what an idle minute of the daemon does.
-    fn cycle(&self, syncer: &Syncer) -> Report {
-        self.settle();
-        let report = syncer.sync(Options::default()).unwrap();
-        self.settle();
-        report
-    }
-
-    fn events(&self) -> Vec<Change> {
-        self.store.events(0, 10_000).unwrap().into_iter().map(|event| event.change).collect()
-    }
-}
-
-fn ws(path: &str) -> WsPath {
-    WsPath::new(path).unwrap()
-}
+use world::{World, ws};
 
 fn linear() -> Arc<Simulator> {
     Arc::new(Simulator::new("linear", Flavour::Linear { team: "ENG".into() }))
@@ -399,6 +212,7 @@ fn a_create_cut_off_anywhere_makes_exactly_one_object() {
 
             let syncer = world.remote("there", &simulator);
             for _ in 0..3 {
+                world.later(60);
                 world.cycle(&syncer);
             }
             let key = only(&simulator).key;
@@ -431,12 +245,77 @@ fn a_create_whose_answer_is_lost_makes_exactly_one_object() {
             simulator.inject(fault);
             let _ = syncer.push();
             for _ in 0..3 {
+                world.later(60);
                 world.cycle(&syncer);
             }
             assert!(world.read("tickets/new.md").contains(&only(&simulator).key), "{fault:?}");
             assert_eq!(world.files("tickets"), ["new.md"], "{fault:?}");
         }
     }
+}
+
+#[test]
+fn a_lost_create_that_was_renamed_since_is_found_even_without_the_index() {
+    for index_is_lost in [false, true] {
+        for simulator in [linear(), github()] {
+            let world = World::new();
+            let syncer = world.remote("there", &simulator);
+            world.cycle(&syncer);
+            world.write("tickets/new.md", "---\ntitle: New\nstatus: todo\n---\nText.\n");
+            world.settle();
+            simulator.inject(Fault::AfterApply);
+            syncer.push().unwrap();
+            set(&simulator, &only(&simulator).key, Field::Title, "Renamed");
+            if index_is_lost {
+                world.store.set_meta("sync.there", "{}").unwrap();
+                world.store.outbox().unwrap().iter().for_each(|entry| world.store.outbox_remove(entry.id).unwrap());
+            }
+            let syncer = world.remote("there", &simulator);
+            for _ in 0..3 {
+                world.later(200);
+                world.cycle(&syncer);
+            }
+            assert!(world.read("tickets/new.md").contains(&only(&simulator).key), "{index_is_lost}");
+            assert!(world.read("tickets/new.md").contains("title: Renamed"));
+            assert_eq!(world.files("tickets"), ["new.md"]);
+        }
+    }
+}
+
+#[test]
+fn a_lost_create_is_not_repeated_while_a_listing_may_not_show_it_yet() {
+    let (world, simulator) = (World::new(), github());
+    let syncer = world.remote("there", &simulator);
+    world.write("tickets/new.md", "---\ntitle: New\nstatus: todo\n---\n");
+    world.settle();
+    simulator.inject(Fault::Before);
+    for _ in 0..3 {
+        world.cycle(&syncer);
+        world.later(30);
+    }
+    assert!(simulator.issues().is_empty(), "a person asked for it three times, and it is too early all the same");
+    world.later(60);
+    world.cycle(&syncer);
+    assert!(world.read("tickets/new.md").contains(&only(&simulator).key));
+}
+
+#[test]
+fn a_twin_that_is_accounted_for_is_not_taken_for_a_lost_create() {
+    let (world, simulator) = (World::new(), github());
+    let syncer = world.remote("there", &simulator);
+    world.cycle(&syncer);
+    let twin = "---\ntitle: Twin\nstatus: todo\n---\n";
+    world.write("tickets/first.md", twin);
+    world.settle();
+    simulator.inject(Fault::Before);
+    syncer.push().unwrap();
+    world.write("tickets/second.md", twin);
+    for _ in 0..4 {
+        world.cycle(&syncer);
+        world.later(100);
+    }
+    assert_eq!(simulator.issues().len(), 2);
+    assert_ne!(world.read("tickets/first.md"), world.read("tickets/second.md"));
 }
 
 #[test]
@@ -483,6 +362,7 @@ fn an_update_and_a_comment_cut_off_anywhere_arrive_once() {
             cut_off(world.remote("there", &simulator), step, Options::default());
             let syncer = world.remote("there", &simulator);
             for _ in 0..3 {
+                world.later(60);
                 world.cycle(&syncer);
             }
             let issue = only(&simulator);
@@ -679,13 +559,8 @@ impl Provider for Stubborn {
         self.0.create(intent, fields)
     }
 
-    fn find_created(
-        &self,
-        intent: Uuid,
-        fields: &IssueFields,
-        not_before: Option<&str>,
-    ) -> Result<Option<RemoteIssue>, RemoteError> {
-        self.0.find_created(intent, fields, not_before)
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
+        self.0.find_created(lost)
     }
 
     fn archive(&self, id: &str) -> Result<(), RemoteError> {
@@ -696,8 +571,8 @@ impl Provider for Stubborn {
         self.0.comment(issue, intent, body)
     }
 
-    fn find_comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<Option<RemoteComment>, RemoteError> {
-        self.0.find_comment(issue, intent, body)
+    fn find_comment(&self, issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
+        self.0.find_comment(issue, lost)
     }
 }
 
@@ -1198,6 +1073,7 @@ impl World {
         let mut quiet = 0;
         for _ in 0..20 {
             self.settle();
+            self.later(200);
             let report = syncer.sync(Options::default());
             self.settle();
             let is_quiet = report.is_ok_and(|report| Report { conflicts: Vec::new(), ..report } == Report::default());

@@ -53,6 +53,7 @@ impl Engine {
         field: Option<&str>,
         to: &Resolution,
     ) -> anyhow::Result<ResolveReport> {
+        self.whole_index()?;
         self.settle_and_commit(None)?;
         let mut conflicts = self.remotes.conflicts();
         conflicts.retain(|conflict| {

@@ -81,13 +81,17 @@ pub(super) fn myself() -> Actor {
 impl Engine {
     /// Opens the workspace's files by descriptor, so that a mount may later cover them.
     pub fn open(at: &Location, lock: Lock) -> anyhow::Result<Self> {
+        Self::open_by(at, lock, Arc::new(SystemClock))
+    }
+
+    /// As [`Engine::open`], by another clock than this machine's.
+    fn open_by(at: &Location, lock: Lock, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let root = Root::open(&at.dir).with_context(|| format!("cannot open {}", at.dir.display()))?;
         let (saves, cut_off) = Saves::open(&at.state.join("saves"))?;
         let root = Arc::new(root.noting_saves(saves));
         let store = Arc::new(Store::open(&at.state)?);
         let config = settings::first(&root, &store)?;
         let repo = Arc::new(Repo::open(&at.git_dir)?);
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let settler = Settler::new(root.clone(), store.clone(), clock.clone(), config.settle.clone());
         let settler = Arc::new(settler.merging(git::merge_text).holding(Repo::may_hold));
         let remotes = Remotes::open(&config, &root, &store, &settler, &repo, &clock);
@@ -113,9 +117,14 @@ impl Engine {
 
     /// Opens it in a process that has no threads running for it.
     pub fn alone(at: &Location) -> anyhow::Result<Option<Self>> {
+        Self::alone_by(at, Arc::new(SystemClock))
+    }
+
+    /// As [`Engine::alone`], by another clock than this machine's.
+    pub fn alone_by(at: &Location, clock: Arc<dyn Clock>) -> anyhow::Result<Option<Self>> {
         at.make_state()?;
         let lock = Lock::wait(at, || at.is_live()).context("nobody answers on the workspace's socket")?;
-        lock.map(|lock| Self::open(at, lock)).transpose()
+        lock.map(|lock| Self::open_by(at, lock, clock)).transpose()
     }
 
     /// The configuration in force.
@@ -171,7 +180,7 @@ impl Engine {
     }
 
     /// Waits until the index has every file: to sync, what is not in it yet would look as if it were gone.
-    fn whole_index(&self) -> anyhow::Result<()> {
+    pub(super) fn whole_index(&self) -> anyhow::Result<()> {
         self.after_catching_up();
         if self.is_caught_up() { Ok(()) } else { bail!("the index is not complete; `trackfs mount` goes on with it") }
     }

@@ -27,6 +27,7 @@ const MAX_NAME: usize = 60;
 impl Engine {
     pub(super) fn link(&self, ticket: &TicketName, remote: &str, key: Option<&str>) -> anyhow::Result<TieReport> {
         self.must_know(remote)?;
+        self.whole_index()?;
         self.settle_and_commit(None)?;
         let path = self.ticket(ticket)?;
         let before = self.tie(&path, remote)?;
@@ -55,6 +56,7 @@ impl Engine {
 
     pub(super) fn unlink(&self, ticket: &TicketName, remote: &str) -> anyhow::Result<TieReport> {
         self.must_know(remote)?;
+        self.whole_index()?;
         self.settle_and_commit(None)?;
         let path = self.ticket(ticket)?;
         self.set_tie(&path, remote, NONE)?;
@@ -64,6 +66,7 @@ impl Engine {
 
     pub(super) fn new_ticket(&self, new: &NewTicket) -> anyhow::Result<TieReport> {
         new.remotes.iter().try_for_each(|remote| self.must_know(remote))?;
+        self.whole_index()?;
         let fields = self.fields_of(new)?;
         let body = if new.body.is_empty() { String::new() } else { format!("{}\n", new.body.trim_end_matches('\n')) };
         let document = Document::new(&fields, &body);

@@ -97,6 +97,10 @@ fn remove_stale_lock(lock: &Path) -> Result<(), GitError> {
     }
 }
 
+pub(super) fn tip_of(repo: &Repository, remote: &str) -> Result<Option<String>, GitError> {
+    Ok(tip(repo, &ref_name(remote)?)?.map(|tip| tip.to_string()))
+}
+
 fn tip(repo: &Repository, name: &str) -> Result<Option<ObjectId>, GitError> {
     let found = repo.try_find_reference(name)?;
     Ok(found.map(|mut found| found.peel_to_id()).transpose()?.map(gix::Id::detach))

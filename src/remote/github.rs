@@ -8,7 +8,7 @@ mod bulk;
 mod wire;
 
 use super::{
-    Budget, Page, PageToken, Patch, Provider, RemoteError, Secret,
+    Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Secret,
     http::{Effect, Http, Reply},
     text,
 };
@@ -219,6 +219,14 @@ impl Github {
         Ok(())
     }
 
+    /// The title that an issue was made with: what its first renaming replaced, else the present one.
+    fn first_title(&self, issue: &wire::Issue) -> Result<String, RemoteError> {
+        let url = with_query(self.url(&["issues", &issue.number.to_string(), "events"]), &[("per_page", "100")]);
+        let (events, _) = self.get::<Vec<wire::Happening>>(url)?;
+        let renamed = events.into_iter().find_map(|event| event.rename);
+        Ok(renamed.map_or_else(|| issue.title.clone(), |rename| rename.from))
+    }
+
     /// One page of this author's issues, newest first.
     fn newest(&self, not_before: Option<&str>) -> Result<Url, RemoteError> {
         let mut query = vec![("state", "all"), ("sort", "created"), ("direction", "desc"), ("per_page", "100")];
@@ -276,25 +284,26 @@ impl Provider for Github {
         }
     }
 
-    fn find_created(
-        &self,
-        _intent: Uuid,
-        fields: &IssueFields,
-        not_before: Option<&str>,
-    ) -> Result<Option<RemoteIssue>, RemoteError> {
-        let mut url = Some(self.newest(not_before)?);
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
+        let mut url = Some(self.newest(lost.not_before)?);
+        let mut changed = None;
         for _ in 0..CREATED_PAGES {
             let Some(page) = url.take() else { break };
             let (issues, reply) = self.get::<Vec<wire::Issue>>(page)?;
-            let made = issues.into_iter().find(|issue| {
-                not_before.is_none_or(|time| issue.created_at.as_str() >= time) && issue.is_what_was_sent(fields)
-            });
-            if let Some(issue) = made {
-                return self.complete(issue).map(Some);
+            for issue in issues.into_iter().filter(|issue| issue.may_be(lost)) {
+                if issue.is_what_was_sent(lost.fields) {
+                    return self.complete(issue).map(Some);
+                }
+                if changed.is_none()
+                    && issue.was_edited()
+                    && self.first_title(&issue)?.trim() == lost.text(Field::Title).trim()
+                {
+                    changed = Some(issue);
+                }
             }
             url = self.next(&reply)?;
         }
-        Ok(None)
+        changed.map(|issue| self.complete(issue)).transpose()
     }
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
@@ -323,10 +332,11 @@ impl Provider for Github {
         self.write(Method::POST, url, json!({ "body": body })).map(wire::Comment::into_remote)
     }
 
-    fn find_comment(&self, issue: &str, _intent: Uuid, body: &str) -> Result<Option<RemoteComment>, RemoteError> {
+    fn find_comment(&self, issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
         let login = self.login()?;
-        let body = text::with_lf(body);
-        let mine = |comment: &RemoteComment| login.is_none_or(|login| comment.author == login);
+        let body = text::with_lf(lost.text(Field::Body));
+        let mine =
+            |comment: &RemoteComment| login.is_none_or(|login| comment.author == login) && !(lost.known)(&comment.id);
         let comments = self.comments(issue)?.into_iter().rev();
         Ok(comments.filter(mine).find(|comment| comment.body.trim() == body.trim()))
     }

@@ -7,7 +7,7 @@ mod client;
 mod directory;
 mod wire;
 
-use super::{Budget, Page, PageToken, Patch, Provider, RemoteError, Secret, text};
+use super::{Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Secret, text};
 use crate::domain::issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState};
 use client::{Client, Document, Inserted, document};
 use directory::Directory;
@@ -237,13 +237,8 @@ impl Provider for Linear {
         self.insert(ISSUE_CREATE, input, || self.fetch(&intent.to_string()))
     }
 
-    fn find_created(
-        &self,
-        intent: Uuid,
-        _fields: &IssueFields,
-        _not_before: Option<&str>,
-    ) -> Result<Option<RemoteIssue>, RemoteError> {
-        self.fetch(&intent.to_string())
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
+        self.fetch(&lost.intent.to_string())
     }
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
@@ -268,8 +263,8 @@ impl Provider for Linear {
         self.insert(COMMENT_CREATE, input, || self.look_up_comment(intent))
     }
 
-    fn find_comment(&self, _issue: &str, intent: Uuid, _body: &str) -> Result<Option<RemoteComment>, RemoteError> {
-        self.look_up_comment(intent)
+    fn find_comment(&self, _issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
+        self.look_up_comment(lost.intent)
     }
 
     fn budget(&self) -> Option<Budget> {

@@ -7,7 +7,7 @@ mod folder;
 mod markdown;
 mod state;
 
-use super::{Page, PageToken, Patch, Provider, RemoteError, http::Effect, text};
+use super::{Lost, Page, PageToken, Patch, Provider, RemoteError, http::Effect, text};
 use crate::domain::issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue};
 use folder::Folder;
 use parking_lot::Mutex;
@@ -242,28 +242,31 @@ impl Provider for Simulator {
                 return Ok(made.clone());
             }
             let issue = state.create(&capabilities, intent, fields);
+            state.remember_maker(&issue);
             self.note(format!("create {}", issue.key));
             Ok(issue)
         })
     }
 
-    fn find_created(
-        &self,
-        intent: Uuid,
-        fields: &IssueFields,
-        not_before: Option<&str>,
-    ) -> Result<Option<RemoteIssue>, RemoteError> {
-        let sent = |field| fields.get(&field).and_then(FieldValue::as_text).unwrap_or_default().trim().to_owned();
-        let has = |issue: &RemoteIssue, field| {
-            issue.fields.get(&field).and_then(FieldValue::as_text).map(str::trim) == Some(&sent(field))
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
+        let says = |issue: &RemoteIssue, field| {
+            issue.fields.get(&field).and_then(FieldValue::as_text).map(str::trim) == Some(lost.text(field).trim())
         };
         self.call(Effect::Read, |state| {
             if let Flavour::Linear { .. } = self.flavour {
-                return Ok(state.get(&intent.to_string()).cloned());
+                return Ok(state.get(&lost.intent.to_string()).cloned());
             }
-            let recent = state.issues().filter(|issue| not_before.is_none_or(|time| issue.updated_at.as_str() >= time));
-            let made = recent.filter(|issue| has(issue, Field::Title) && has(issue, Field::Body));
-            Ok(made.max_by_key(|issue| issue.key.parse::<u64>().unwrap_or(0)).cloned())
+            let recent = |issue: &&RemoteIssue| lost.not_before.is_none_or(|time| issue.updated_at.as_str() >= time);
+            let is_as_sent = |issue: &&RemoteIssue| says(issue, Field::Title) && says(issue, Field::Body);
+            let is_changed = |issue: &&RemoteIssue| {
+                state
+                    .made_as(&issue.key)
+                    .is_some_and(|made| made.title == lost.text(Field::Title) && made.at < issue.updated_at)
+            };
+            let unknown = || state.issues().filter(recent).filter(|issue| !(lost.known)(&issue.id));
+            let newest = |issue: &&RemoteIssue| issue.key.parse::<u64>().unwrap_or(0);
+            let made = unknown().filter(is_as_sent).max_by_key(newest);
+            Ok(made.or_else(|| unknown().filter(is_changed).max_by_key(newest)).cloned())
         })
     }
 
@@ -297,13 +300,15 @@ impl Provider for Simulator {
         })
     }
 
-    fn find_comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<Option<RemoteComment>, RemoteError> {
+    fn find_comment(&self, issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
         self.call(Effect::Read, |state| {
             let on = state.get(issue).ok_or_else(|| self.missing(issue))?;
-            let intended = intent.to_string();
+            let (intended, body) = (lost.intent.to_string(), lost.text(Field::Body).trim());
             let is_made = |comment: &&RemoteComment| match self.flavour {
                 Flavour::Linear { .. } => comment.id == intended,
-                Flavour::Github => comment.author == state::ACCOUNT && comment.body.trim() == body.trim(),
+                Flavour::Github => {
+                    comment.author == state::ACCOUNT && comment.body.trim() == body && !(lost.known)(&comment.id)
+                }
             };
             Ok(on.comments.iter().rev().find(is_made).cloned())
         })

@@ -2,6 +2,7 @@
 
 use super::{
     Action, Conflict, Done, Report, Row, SyncError, Syncer, Trouble,
+    intents::{self, Sent},
     memory::{Memory, fingerprint},
     outbox::Outbox,
     tickets::Tickets,
@@ -20,12 +21,13 @@ use crate::{
         tie::Tie,
     },
     fault,
-    git::Tracking,
+    git::{Tracking, TrackingUpdate},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+use uuid::Uuid;
 
 /// What is known only while the process lives; losing it costs time, nothing else.
 #[derive(Default)]
@@ -40,6 +42,24 @@ pub(super) struct Volatile {
     pub capabilities: Option<Capabilities>,
     /// The schema that `in_step` was found under.
     pub schema: Option<Arc<Schema>>,
+    /// What the last cycle had read and left as it was.
+    kept: Option<Kept>,
+    /// What a push had nothing to do for.
+    pub at_rest: Option<Stamp>,
+}
+
+/// The state of the index and of the tracking ref.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    mark: u64,
+    tip: Option<String>,
+}
+
+struct Kept {
+    stamp: Stamp,
+    tracking: Tracking,
+    tickets: Tickets,
+    memory: Memory,
 }
 
 pub(super) struct Cycle<'a> {
@@ -54,10 +74,17 @@ pub(super) struct Cycle<'a> {
     pub tickets: Tickets,
     pub outbox: Outbox,
     pub report: Report,
+    /// As it was at the beginning; `None` once this cycle has moved the tracking ref.
+    pub stamp: Option<Stamp>,
+    /// Something has to be looked at again although nothing of this changes: a removal that is not committed.
+    pub is_unsettled: bool,
     /// The memory as it is stored.
     stored: Memory,
-    /// Issues whose new base is not in git yet, and the events that tell of them.
+    /// What was asked and not answered, or not linked, yet.
+    pub sent: BTreeMap<Uuid, Sent>,
+    /// Issues whose new base is not in git yet, notes that are not, and the events that tell of them.
     batch: Vec<RemoteIssue>,
+    pub notes: Vec<(String, Option<Value>)>,
     events: Vec<Change>,
 }
 
@@ -72,27 +99,46 @@ impl<'a> Cycle<'a> {
         let schema = parts.settler.schema();
         if volatile.schema.as_ref() != Some(&schema) {
             volatile.in_step.clear();
+            volatile.at_rest = None;
         }
         let mapping = Mapping::new(&schema, &capabilities, &parts.config.statuses);
         volatile.schema = Some(schema);
-        let memory = Memory::load(&parts.store, &parts.name)?;
+        let stamp = Stamp { mark: parts.store.mark()?, tip: parts.repo.tracking_tip(&parts.name)? };
+        let kept = volatile.kept.take().filter(|kept| kept.stamp == stamp);
+        let is_new = kept.is_none();
+        let Kept { tracking, tickets, memory, .. } = match kept {
+            Some(kept) => kept,
+            None => Kept {
+                stamp: stamp.clone(),
+                tracking: parts.repo.tracking(&parts.name)?,
+                tickets: Tickets::load(&parts.store, &parts.name)?,
+                memory: Memory::load(&parts.store, &parts.name)?,
+            },
+        };
         let mut cycle = Self {
             sync,
             volatile,
             asked,
             capabilities,
             mapping,
-            tracking: parts.repo.tracking(&parts.name)?,
+            sent: intents::load(&tracking.notes),
+            tracking,
             stored: memory.clone(),
             memory,
-            tickets: Tickets::load(&parts.store, &parts.name)?,
+            tickets,
             outbox: Outbox::load(&parts.store, &parts.name)?,
             report: Report::default(),
+            stamp: Some(stamp),
+            is_unsettled: false,
             batch: Vec::new(),
+            notes: Vec::new(),
             events: Vec::new(),
         };
-        cycle.follow_moves();
-        cycle.let_go();
+        if is_new {
+            cycle.follow_moves();
+            cycle.let_go();
+            cycle.reconcile_intents()?;
+        }
         Ok(cycle)
     }
 
@@ -137,7 +183,9 @@ impl<'a> Cycle<'a> {
         let flushed = self.flush();
         outcome.and(flushed)?;
         self.report.conflicts = self.memory.conflicts.clone();
-        Ok(self.report)
+        let Self { volatile, tracking, tickets, memory, report, stamp, .. } = self;
+        volatile.kept = stamp.map(|stamp| Kept { stamp, tracking, tickets, memory });
+        Ok(report)
     }
 
     pub fn name(&self) -> &'a str {
@@ -173,11 +221,18 @@ impl<'a> Cycle<'a> {
 
     /// Writes tracked issues to git, then the memory, then the events that tell of them.
     pub fn flush(&mut self) -> Result<(), SyncError> {
+        self.flush_as(None)
+    }
+
+    pub fn flush_as(&mut self, message: Option<&str>) -> Result<(), SyncError> {
         let parts = &self.sync.parts;
-        if !self.batch.is_empty() {
-            let message = tracked(&self.batch);
-            parts.repo.track(&parts.name, &self.batch, None, &message)?;
+        if !self.batch.is_empty() || !self.notes.is_empty() {
+            let message = message.map_or_else(|| tracked(&self.batch), str::to_owned);
+            self.stamp = None;
+            let update = TrackingUpdate { issues: &self.batch, cursor: None, notes: &self.notes };
+            parts.repo.update_tracking(&parts.name, update, &message)?;
             self.batch.clear();
+            self.notes.clear();
         }
         fault::point("sync.tracked");
         self.remember()?;
@@ -191,6 +246,7 @@ impl<'a> Cycle<'a> {
     /// Makes this the base at once, with a commit that tells why.
     pub fn settle(&mut self, issue: RemoteIssue, message: &str) -> Result<(), SyncError> {
         self.flush()?;
+        self.stamp = None;
         let parts = &self.sync.parts;
         parts.repo.track(&parts.name, std::slice::from_ref(&issue), None, message)?;
         self.volatile.in_step.remove(&issue.id);
@@ -201,7 +257,9 @@ impl<'a> Cycle<'a> {
     /// Forgets whatever this cycle would have left behind.
     pub fn discard(&mut self) {
         self.memory = self.stored.clone();
+        self.stamp = None;
         self.batch.clear();
+        self.notes.clear();
         self.events.clear();
     }
 
@@ -294,6 +352,7 @@ fn value(field: &FieldValue) -> Value {
 
 fn tracked(batch: &[RemoteIssue]) -> String {
     match batch {
+        [] => "forget what was answered".to_owned(),
         [only] => format!("track {}", only.key),
         many => format!("track {} issues", many.len()),
     }

@@ -1,13 +1,12 @@
 //! What the engine remembers about one remote besides its tracking ref.
 //!
-//! Nothing here decides what was agreed: that is in git. Losing it costs a full listing, a conflict told once more, and a
-//! default file name; only [`Memory::sent`] guards something (a create whose answer never came), and it is stored, durably,
-//! before the request that it describes.
+//! Nothing here decides what was agreed, nor what was asked and not answered: that is in git. Losing it costs a full
+//! listing, a conflict told once more, and a default file name.
 
 use crate::{
     domain::{
         Timestamp,
-        issue::{Field, FieldValue, IssueFields, RemoteIssue},
+        issue::{Field, FieldValue, RemoteIssue},
         path::WsPath,
         snapshot::ContentHash,
     },
@@ -15,7 +14,6 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use uuid::Uuid;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -24,8 +22,6 @@ pub struct Memory {
     pub unapplied: BTreeMap<String, RemoteIssue>,
     /// The ticket of each object, by id: tells a removed file from one that never was.
     pub paths: BTreeMap<String, WsPath>,
-    /// Creates and comments whose link is not in the file yet, by intent.
-    pub sent: BTreeMap<Uuid, Sent>,
     /// Values, by id, that the remote holds in a form of its own: this local value is what its present value answers.
     pub rendered: BTreeMap<String, BTreeMap<Field, ContentHash>>,
     /// What the remote will not take, by path: not sent again while the ticket says the same.
@@ -33,16 +29,6 @@ pub struct Memory {
     pub conflicts: Vec<Conflict>,
     /// When everything was last listed.
     pub listed: Option<Timestamp>,
-}
-
-/// A create, or a comment, as it was sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sent {
-    pub fields: IssueFields,
-    /// The remote's time before the request, if one was known.
-    pub not_before: Option<String>,
-    /// The object's id, once the remote has answered; of a comment, the id of its issue.
-    pub id: Option<String>,
 }
 
 /// A field that both sides changed.

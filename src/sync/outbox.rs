@@ -2,7 +2,7 @@
 //!
 //! Entries follow from states: one whose reason is gone is removed, except while its outcome is unknown (`Sent`).
 
-use super::{Action, Row};
+use super::{Action, Row, intents::Sent};
 use crate::{
     domain::{
         Timestamp,
@@ -31,6 +31,10 @@ impl Outbox {
         // An outcome that is unknown comes before a newer wish for the same.
         let mut of_this = self.entries.iter().filter(|entry| entry.path == *path && entry.action == action.name());
         of_this.clone().find(|entry| entry.state == OutboxState::Sent).or_else(|| of_this.next())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     pub fn has_intent(&self, intent: Uuid) -> bool {
@@ -70,6 +74,25 @@ impl Outbox {
         self.entries.retain(|other| known.as_ref().is_none_or(|known| known.id != other.id));
         self.entries.push(entry.clone());
         Ok(entry)
+    }
+
+    /// An entry for a request that was sent before the index was lost.
+    pub fn restore(&mut self, sent: &Sent, intent: Uuid, now: Timestamp) -> Result<(), StoreError> {
+        let mut entry = OutboxEntry {
+            id: 0,
+            remote: self.remote.clone(),
+            path: sent.path.clone(),
+            action: sent.action.name().to_owned(),
+            what: Vec::new(),
+            intent: Some(intent),
+            state: OutboxState::Sent,
+            attempts: 0,
+            last_error: None,
+            created_at: now,
+        };
+        entry.id = self.store.outbox_put(&entry)?;
+        self.entries.push(entry);
+        Ok(())
     }
 
     pub fn set(&mut self, id: i64, state: OutboxState, error: Option<&str>) -> Result<(), StoreError> {

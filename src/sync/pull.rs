@@ -13,7 +13,7 @@ use super::{
 };
 use crate::domain::{
     Timestamp,
-    issue::{Field, RemoteIssue},
+    issue::RemoteIssue,
     path::WsPath,
     plan::{CommentStep, Plan, Presence},
 };
@@ -31,7 +31,7 @@ impl Cycle<'_> {
         self.recover_creates()?;
         self.recover_comments()?;
         self.recover_archives()?;
-        let heard = self.listing(|cycle, issue| cycle.apply(issue))?;
+        let heard = self.listing(Self::hear)?;
         let left: Vec<RemoteIssue> =
             self.memory.unapplied.values().filter(|issue| !heard.contains(&issue.id)).cloned().collect();
         left.into_iter().try_for_each(|issue| self.apply(issue))?;
@@ -84,6 +84,7 @@ impl Cycle<'_> {
 
     fn advance(&mut self, cursor: Option<String>) -> Result<(), SyncError> {
         if cursor != self.tracking.cursor {
+            self.stamp = None;
             let parts = &self.sync.parts;
             parts.repo.track(&parts.name, &[], cursor.as_deref(), "advance the cursor")?;
             self.tracking.cursor = cursor;
@@ -113,6 +114,22 @@ impl Cycle<'_> {
         }
         self.track(RemoteIssue { archived: true, ..base });
         Ok(())
+    }
+
+    /// Takes what a listing says. Listings lag, and times are coarse: what is not newer than the last word, and differs
+    /// from it, may be older; then the object itself is asked.
+    fn hear(&mut self, heard: RemoteIssue) -> Result<(), SyncError> {
+        let Some(base) = self.tracking.issues.get(&heard.id) else { return self.apply(heard) };
+        let latest = self.memory.unapplied.get(&heard.id).unwrap_or(base);
+        if heard == *latest || base.is_let_go() || is_newer(&heard.updated_at, &latest.updated_at) {
+            return self.apply(heard);
+        }
+        let base = base.clone();
+        match self.sync.parts.provider.fetch(&base.id) {
+            Ok(Some(now)) => self.apply(now),
+            Ok(None) => self.gone(base),
+            Err(error) => self.only_this(None, error),
+        }
     }
 
     /// Brings one object's latest word into its file.
@@ -163,10 +180,18 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// Whether a create whose outcome is not known may have made this.
+    /// Whether a create whose outcome is not known may have made this: it may have been changed since, so what it says
+    /// tells nothing.
     fn may_be_ours(&self, remote: &RemoteIssue) -> bool {
-        let title = remote.fields.get(&Field::Title);
-        self.memory.sent.values().any(|sent| sent.id.is_none() && sent.fields.get(&Field::Title) == title)
+        self.sent.iter().filter(|(_, sent)| sent.action == Action::Create && sent.made.is_none()).any(
+            |(intent, sent)| {
+                if self.capabilities.idempotent_create {
+                    remote.id == intent.to_string()
+                } else {
+                    sent.not_before.as_ref().is_none_or(|time| remote.updated_at >= *time)
+                }
+            },
+        )
     }
 
     fn write_file(&mut self, base: Option<&RemoteIssue>, remote: RemoteIssue, what: &str) -> Result<(), SyncError> {
@@ -328,11 +353,15 @@ trait Newest {
 impl Newest for Option<String> {
     /// The later of two of the remote's times.
     fn max_by_time(self, other: &str) -> Self {
-        let later = |mine: &String| match (mine.parse::<Timestamp>(), other.parse::<Timestamp>()) {
-            (Ok(mine), Ok(other)) => mine >= other,
-            _ => mine.as_str() >= other,
-        };
-        self.filter(later).or_else(|| Some(other.to_owned()))
+        self.filter(|mine| !is_newer(other, mine)).or_else(|| Some(other.to_owned()))
+    }
+}
+
+/// Whether one of the remote's times is later than another.
+fn is_newer(one: &str, other: &str) -> bool {
+    match (one.parse::<Timestamp>(), other.parse::<Timestamp>()) {
+        (Ok(one), Ok(other)) => one > other,
+        _ => one > other,
     }
 }
 

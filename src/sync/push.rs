@@ -26,13 +26,7 @@ use crate::{
     remote::RemoteError,
     workspace::store::{OutboxEntry, OutboxState},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
-
-/// How long a create without an answer is left alone where only a listing can tell what became of it.
-const LISTING_LAG: Duration = Duration::from_secs(120);
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One write, and the object that it is for; a create has none yet.
 pub(super) struct Job {
@@ -42,15 +36,21 @@ pub(super) struct Job {
 
 impl Cycle<'_> {
     pub fn push(&mut self, options: Options) -> Result<(), SyncError> {
+        let nothing_waits = self.memory.unapplied.is_empty() && self.sent.is_empty() && self.outbox.is_empty();
+        if nothing_waits && self.stamp.is_some() && self.stamp == self.volatile.at_rest {
+            return Ok(());
+        }
         self.recover_creates()?;
         self.recover_comments()?;
         self.recover_archives()?;
         self.link_pending()?;
         let jobs = self.jobs()?;
+        let is_idle = jobs.is_empty() && nothing_waits && self.report.deferred.is_empty();
+        self.volatile.at_rest = self.stamp.clone().filter(|_| is_idle && !self.is_unsettled);
         let rows: Vec<Row> = jobs.iter().map(|job| job.row.clone()).collect();
         self.outbox.keep_only(&rows)?;
-        let outbox = &self.outbox;
-        self.memory.sent.retain(|intent, _| outbox.has_intent(*intent));
+        let idle = self.sent.keys().filter(|intent| !self.outbox.has_intent(**intent)).copied();
+        idle.collect::<Vec<_>>().into_iter().for_each(|intent| self.change_intent(intent, None));
         let limits = Limits::of(&rows, self, options);
         let mut due = Vec::new();
         for job in jobs {
@@ -106,6 +106,7 @@ impl Cycle<'_> {
             Found::Absent(absence) => absence == Absence::Unknown,
             Found::Busy(..) => false,
         };
+        self.is_unsettled |= !settled;
         if let Some(files) = files.filter(|_| settled && jobs.len() == before) {
             self.volatile.in_step.insert(id.to_owned(), files);
         }
@@ -244,6 +245,11 @@ impl Cycle<'_> {
             return Ok(None);
         }
         let entry = self.outbox.put(row, OutboxState::Pending, now)?;
+        // Its outcome is open: whoever looks for it has said so.
+        let sent = entry.intent.filter(|_| entry.state == OutboxState::Sent).and_then(|intent| self.sent.get(&intent));
+        if sent.is_some_and(|sent| self.is_open(sent)) {
+            return Ok(None);
+        }
         match self.volatile.not_before.get(&(row.path.clone(), row.action)) {
             Some(until) if !self.asked && now < *until => {
                 self.report
@@ -284,7 +290,10 @@ impl Cycle<'_> {
         let trouble = Trouble { path: Some(row.path.clone()), reason: text.clone() };
         match error {
             error if concerns_all(&error) => {
-                let state = self.outbox.get(&row.path, row.action).map_or(OutboxState::Pending, |entry| entry.state);
+                let state = match error {
+                    RemoteError::Offline { .. } => OutboxState::Pending,
+                    _ => self.outbox.get(&row.path, row.action).map_or(OutboxState::Pending, |entry| entry.state),
+                };
                 self.outbox.set(entry.id, state, Some(&text))?;
                 return Err(error.into());
             }
@@ -294,16 +303,15 @@ impl Cycle<'_> {
                     self.memory.refused.insert(row.path.clone(), files);
                 }
                 if let Some(intent) = entry.intent {
-                    self.memory.sent.remove(&intent);
+                    self.change_intent(intent, None);
                 }
                 self.report.refused.push(trouble);
             }
             _ => {
                 let state = self.outbox.get(&row.path, row.action).map_or(OutboxState::Sent, |entry| entry.state);
                 self.outbox.set(entry.id, state, Some(&text))?;
-                let lag = row.action == Action::Create && !self.capabilities.idempotent_create;
                 let wait = backoff::delay(entry.attempts + 1, seed(row.path.as_str()));
-                let until = later(self.now(), if lag { wait.max(LISTING_LAG) } else { wait });
+                let until = later(self.now(), wait);
                 self.volatile.not_before.insert((row.path.clone(), row.action), until);
                 self.report.deferred.push(trouble);
             }

@@ -4,10 +4,11 @@
 //! is done by the next cycle, which finds out from the remote (by intent) what became of the request.
 
 use super::{
-    Action, SyncError, Trouble,
+    Action, SyncError, Trouble, conflict,
     cycle::{Cycle, names},
     files::WriteError,
-    memory::{Sent, fingerprint},
+    intents::Sent,
+    memory::fingerprint,
     tickets::{Found, Ticket},
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         path::WsPath,
         plan::{self, Presence},
     },
-    remote::Patch,
+    remote::{Lost, Patch},
     workspace::{
         root::ReplaceError,
         store::{OutboxEntry, OutboxState},
@@ -48,15 +49,16 @@ enum Answer {
 }
 
 impl Cycle<'_> {
-    /// Finds out what became of creates that were not answered, and finishes those that were.
+    /// Finds out what became of creates that were not answered, and finishes those that were. One that is not found is
+    /// repeated only when it is certain that no listing will show it yet.
     pub fn recover_creates(&mut self) -> Result<(), SyncError> {
         for entry in self.outbox.sent(Action::Create) {
             let Some(intent) = entry.intent else { continue };
-            let Some(sent) = self.memory.sent.get(&intent).cloned() else {
+            let Some(sent) = self.sent.get(&intent).cloned() else {
                 self.outbox.set(entry.id, OutboxState::Pending, None)?;
                 continue;
             };
-            if let Some(id) = &sent.id {
+            if let Some(id) = &sent.made {
                 self.finish_create(&entry, intent, id)?;
                 continue;
             }
@@ -64,8 +66,14 @@ impl Cycle<'_> {
             if !self.asked && waits.is_some_and(|until| self.now() < *until) {
                 continue;
             }
-            match self.sync.parts.provider.find_created(intent, &sent.fields, sent.not_before.as_deref()) {
+            let known = |id: &str| self.tracking.issues.contains_key(id);
+            let lost = Lost { intent, fields: &sent.fields, not_before: sent.not_before.as_deref(), known: &known };
+            match self.sync.parts.provider.find_created(&lost) {
                 Ok(Some(issue)) => self.created(&entry, intent, issue, false)?,
+                Ok(None) if self.is_open(&sent) => {
+                    let reason = format!("{} did not answer; whether it was made shows later", self.name());
+                    self.report.deferred.push(Trouble { path: Some(entry.path), reason });
+                }
                 Ok(None) => self.outbox.set(entry.id, OutboxState::Pending, None)?,
                 Err(error) => self.only_this(Some(&entry.path), error)?,
             }
@@ -78,10 +86,13 @@ impl Cycle<'_> {
         let Found::Ticket(ticket) = self.read(&entry.path) else { return Ok(()) };
         let plan = self.plan(None, Some(&ticket.local), None);
         let fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
-        let sent = Sent { fields: fields.clone(), not_before: self.tracking.cursor.clone(), id: None };
-        self.memory.sent.insert(intent, sent);
-        self.remember()?;
         self.outbox.set(entry.id, OutboxState::Sent, None)?;
+        let (path, at) = (entry.path.clone(), self.now());
+        let not_before = self.tracking.cursor.clone();
+        self.intend(
+            intent,
+            Sent { action: Action::Create, path, fields: fields.clone(), not_before, at, issue: None, made: None },
+        )?;
         self.step("create.sent")?;
         let issue = self.sync.parts.provider.create(intent, &fields)?;
         self.step("create.answered")?;
@@ -95,14 +106,14 @@ impl Cycle<'_> {
         issue: RemoteIssue,
         at_once: bool,
     ) -> Result<(), SyncError> {
-        let sent = self.memory.sent.get(&intent).map(|sent| sent.fields.clone()).unwrap_or_default();
+        let sent = self.sent.get(&intent).map(|sent| sent.fields.clone()).unwrap_or_default();
         let (id, key) = (issue.id.clone(), issue.key.clone());
         let nothing = RemoteIssue { fields: IssueFields::new(), comments: Vec::new(), ..issue.clone() };
         let request = Request { path: &entry.path, fields: &sent, before: &nothing.fields, at_once };
         self.answered(&request, &nothing, issue);
         self.memory.paths.insert(id.clone(), entry.path.clone());
-        if let Some(sent) = self.memory.sent.get_mut(&intent) {
-            sent.id = Some(id.clone());
+        if let Some(sent) = self.sent.get(&intent).cloned() {
+            self.change_intent(intent, Some(Sent { made: Some(id.clone()), ..sent }));
         }
         self.pushed(&entry.path, &key, vec!["created".to_owned()]);
         self.flush()?;
@@ -124,7 +135,7 @@ impl Cycle<'_> {
             self.step("create.linked")?;
         }
         self.outbox.remove(entry.id)?;
-        self.memory.sent.remove(&intent);
+        self.change_intent(intent, None);
         self.remember()
     }
 
@@ -301,17 +312,28 @@ impl Cycle<'_> {
     /// Finds out what became of comments that were not answered, so that a pull does not write them a second file.
     pub fn recover_comments(&mut self) -> Result<(), SyncError> {
         for entry in self.outbox.sent(Action::Comment) {
-            let sent = entry.intent.and_then(|intent| Some((intent, self.memory.sent.get(&intent)?.clone())));
-            let Some((intent, Sent { fields, id: Some(id), .. })) = sent else {
+            let sent = entry.intent.and_then(|intent| Some((intent, self.sent.get(&intent)?.clone())));
+            let Some((intent, sent @ Sent { issue: Some(id), .. })) = &sent else {
                 self.outbox.set(entry.id, OutboxState::Pending, None)?;
                 continue;
             };
-            let body = fields.get(&Field::Body).and_then(FieldValue::as_text).unwrap_or_default();
-            match self.sync.parts.provider.find_comment(&id, intent, body) {
-                Ok(Some(comment)) if self.tracking.issues.contains_key(&id) => {
-                    self.commented(&id, &entry, intent, comment)?;
+            let Some(issue) = self.tracking.issues.get(id) else {
+                self.outbox.set(entry.id, OutboxState::Pending, None)?;
+                continue;
+            };
+            if let Some(made) = conflict::comment(issue, sent.made.as_deref().unwrap_or_default()).cloned() {
+                self.commented(id, &entry, *intent, made)?;
+                continue;
+            }
+            let known = |comment: &str| issue.comments.iter().any(|known| known.id == comment);
+            let lost = Lost { intent: *intent, fields: &sent.fields, not_before: None, known: &known };
+            match self.sync.parts.provider.find_comment(id, &lost) {
+                Ok(Some(comment)) => self.commented(id, &entry, *intent, comment)?,
+                Ok(None) if self.is_open(sent) => {
+                    let reason = format!("{} did not answer; whether it was made shows later", self.name());
+                    self.report.deferred.push(Trouble { path: Some(entry.path), reason });
                 }
-                Ok(_) => self.outbox.set(entry.id, OutboxState::Pending, None)?,
+                Ok(None) => self.outbox.set(entry.id, OutboxState::Pending, None)?,
                 Err(error) => self.only_this(Some(&entry.path), error)?,
             }
         }
@@ -323,9 +345,9 @@ impl Cycle<'_> {
         let Some(comment) = self.comment_file(&entry.path) else { return Ok(()) };
         let body = markdown::for_remote(&comment.body);
         let fields = IssueFields::from([(Field::Body, FieldValue::text(&*body))]);
-        self.memory.sent.insert(intent, Sent { fields, not_before: None, id: Some(id.to_owned()) });
-        self.remember()?;
         self.outbox.set(entry.id, OutboxState::Sent, None)?;
+        let (path, at, issue) = (entry.path.clone(), self.now(), Some(id.to_owned()));
+        self.intend(intent, Sent { action: Action::Comment, path, fields, not_before: None, at, issue, made: None })?;
         self.step("comment.sent")?;
         let comment = self.sync.parts.provider.comment(id, intent, &body)?;
         self.step("comment.answered")?;
@@ -345,6 +367,9 @@ impl Cycle<'_> {
             self.pushed(&entry.path, &next.key, vec!["comment".to_owned()]);
             self.track(next);
         }
+        if let Some(sent) = self.sent.get(&intent).cloned() {
+            self.change_intent(intent, Some(Sent { made: Some(comment.id.clone()), ..sent }));
+        }
         self.flush()?;
         self.step("comment.tracked")?;
         match self.link_comment(entry.path.as_str(), &comment.id) {
@@ -357,7 +382,7 @@ impl Cycle<'_> {
             }
         }
         self.outbox.remove(entry.id)?;
-        self.memory.sent.remove(&intent);
+        self.change_intent(intent, None);
         self.remember()
     }
 }

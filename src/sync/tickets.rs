@@ -168,7 +168,9 @@ impl Cycle<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) => return Ok(Found::Busy(path, "it cannot be read")),
         }
-        if parts.repo.log(Some(&path), 1)?.is_empty() {
+        // Of what was never heard of before, nothing can have been removed.
+        let is_known = self.tracking.issues.contains_key(&remote.id) || self.memory.paths.contains_key(&remote.id);
+        if !is_known || parts.repo.log(Some(&path), 1)?.is_empty() {
             return Ok(Found::Absent(Absence::Unknown));
         }
         let committed = !self.tickets.files.contains_key(&path)

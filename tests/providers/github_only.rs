@@ -3,6 +3,7 @@
 use crate::{
     emulators::start_github,
     fixture::{self, github_at, response},
+    laws::lost,
 };
 use serde_json::json;
 use trackfs::{
@@ -107,8 +108,28 @@ fn a_create_is_not_mistaken_for_an_older_issue_of_the_same_words() {
     std::thread::sleep(std::time::Duration::from_millis(5));
     let later = remote.create("Something else");
     let fields = IssueFields::from([(Field::Title, FieldValue::text("Weekly report"))]);
-    let found = remote.provider.find_created(Uuid::new_v4(), &fields, Some(&later.updated_at)).unwrap();
+    let found = remote.provider.find_created(&lost(Uuid::new_v4(), &fields, Some(&later.updated_at))).unwrap();
     assert_eq!(found, None);
+}
+
+#[test]
+fn a_lost_issue_that_was_renamed_is_known_by_its_first_title() {
+    let Some(remote) = fixture::github() else { return };
+    let later = json!({ "updated_at": "2026-01-01T00:05:00Z", "title": "Renamed", "body": "Edited" });
+    let twin = json!({ "title": "Another", "body": "As sent" });
+    let newest = json!([listed(4, later.clone()), listed(3, later), listed(2, twin)]).to_string();
+    let renamed =
+        |from: &str| json!([{"event": "labeled"}, {"event": "renamed", "rename": {"from": from, "to": "Renamed"}}]);
+    let [other, ours] = ["Not this", "As sent"].map(|from| response("200 OK", "", &renamed(from).to_string()));
+    let fields = IssueFields::from([(Field::Title, FieldValue::text("As sent"))]);
+    let script = [response("200 OK", "", r#"{"login": "alice"}"#), response("200 OK", "", &newest), other, ours];
+    script.into_iter().for_each(|answer| remote.answer_next(answer));
+    let found = remote.provider.find_created(&lost(Uuid::new_v4(), &fields, None)).unwrap();
+    assert_eq!(found.expect("its first title is known").id, "3");
+
+    remote.answer_next(response("200 OK", "", &json!([listed(1, json!({ "title": "As sent" }))]).to_string()));
+    let known = trackfs::remote::Lost { known: &|id| id == "1", ..lost(Uuid::new_v4(), &fields, None) };
+    assert_eq!(remote.provider.find_created(&known).unwrap(), None, "it is accounted for");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, Trouble, titled};
 use std::{collections::BTreeSet, time::Duration};
 use trackfs::{
     domain::issue::{Field, FieldValue, IssueFields, RemoteIssue},
-    remote::{Patch, RemoteError},
+    remote::{Lost, Patch, RemoteError},
 };
 use uuid::Uuid;
 
@@ -284,11 +284,34 @@ pub fn a_lost_answer_is_ambiguous_and_what_was_made_is_found(remote: &Fixture) {
     remote.trouble(Trouble::LostAnswer);
     let error = remote.provider.create(intent, &fields).unwrap_err();
     assert!(matches!(error, RemoteError::Ambiguous { .. }), "{error:?}");
-    let found = remote.provider.find_created(intent, &fields, Some(&before.updated_at)).unwrap();
+    let found = remote.provider.find_created(&lost(intent, &fields, Some(&before.updated_at))).unwrap();
     let found = found.expect("it was made");
     assert_eq!(found.fields[&Field::Title], text("Lost and found"));
     assert_eq!(remote.fetch(&found.id), found);
     assert_eq!(count_titled(remote, "Lost and found"), 1);
+}
+
+/// Of a lost answer, when nothing else is known.
+pub fn lost<'l>(intent: Uuid, fields: &'l IssueFields, not_before: Option<&'l str>) -> Lost<'l> {
+    Lost { intent, fields, not_before, known: &|_| false }
+}
+
+pub fn a_lost_issue_that_was_renamed_is_found(remote: &Fixture) {
+    let (intent, fields) = (Uuid::new_v4(), titled("As it was sent"));
+    remote.trouble(Trouble::LostAnswer);
+    remote.provider.create(intent, &fields).unwrap_err();
+    let made = remote.provider.find_created(&lost(intent, &fields, None)).unwrap().expect("it was made");
+    let rename = |title: &str| {
+        std::thread::sleep(Duration::from_millis(5));
+        remote.provider.update(&made.id, &Patch { fields: titled(title), base: made.fields.clone() }).unwrap()
+    };
+    // Often enough for a clock of whole seconds to move.
+    ["Renamed", "Renamed again", "And again", "And once more"].into_iter().for_each(|title| drop(rename(title)));
+    let renamed = rename("Renamed since");
+    assert_eq!(remote.provider.find_created(&lost(intent, &fields, None)).unwrap(), Some(renamed));
+    let idempotent = remote.provider.capabilities().unwrap().idempotent_create;
+    let known = Lost { known: &|id| id == made.id, ..lost(intent, &fields, None) };
+    assert!(idempotent || remote.provider.find_created(&known).unwrap().is_none(), "it is accounted for");
 }
 
 pub fn a_lost_request_is_ambiguous_and_nothing_is_found(remote: &Fixture) {
@@ -299,7 +322,7 @@ pub fn a_lost_request_is_ambiguous_and_nothing_is_found(remote: &Fixture) {
     let fields = titled("Never arrived");
     let error = remote.provider.create(intent, &fields).unwrap_err();
     assert!(matches!(error, RemoteError::Ambiguous { .. }), "{error:?}");
-    assert_eq!(remote.provider.find_created(intent, &fields, None).unwrap(), None);
+    assert_eq!(remote.provider.find_created(&lost(intent, &fields, None)).unwrap(), None);
 }
 
 pub fn a_repeated_intent_makes_one_issue_where_creates_are_idempotent(remote: &Fixture) {
@@ -314,11 +337,12 @@ pub fn a_repeated_intent_makes_one_issue_where_creates_are_idempotent(remote: &F
 pub fn a_lost_comment_is_found(remote: &Fixture) {
     let issue = remote.create("Discussed");
     let intent = Uuid::new_v4();
-    assert_eq!(remote.provider.find_comment(&issue.id, intent, "said").unwrap(), None);
+    let said = IssueFields::from([(Field::Body, text("said"))]);
+    assert_eq!(remote.provider.find_comment(&issue.id, &lost(intent, &said, None)).unwrap(), None);
     remote.trouble(Trouble::LostAnswer);
     let error = remote.provider.comment(&issue.id, intent, "said").unwrap_err();
     assert!(matches!(error, RemoteError::Ambiguous { .. }), "{error:?}");
-    let found = remote.provider.find_comment(&issue.id, intent, "said").unwrap().expect("it was made");
+    let found = remote.provider.find_comment(&issue.id, &lost(intent, &said, None)).unwrap().expect("it was made");
     assert_eq!(remote.fetch(&issue.id).comments, [found]);
 }
 

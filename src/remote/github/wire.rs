@@ -3,6 +3,7 @@
 use crate::{
     domain::issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
     remote::{
+        Lost,
         http::Explanation,
         text::{same_name, with_lf},
     },
@@ -105,6 +106,18 @@ impl Issue {
         }
     }
 
+    /// Whether a lost create can have made this at all.
+    pub(super) fn may_be(&self, lost: &Lost<'_>) -> bool {
+        self.pull_request.is_none()
+            && lost.not_before.is_none_or(|time| self.created_at.as_str() >= time)
+            && !(lost.known)(&self.number.to_string())
+    }
+
+    /// Whether somebody changed it since it was made: then it need not say what was sent.
+    pub(super) fn was_edited(&self) -> bool {
+        self.updated_at > self.created_at
+    }
+
     /// Whether this is what a create with these fields makes.
     pub(super) fn is_what_was_sent(&self, fields: &IssueFields) -> bool {
         let sent = |field| with_lf(fields.get(&field).and_then(FieldValue::as_text).unwrap_or_default());
@@ -125,6 +138,18 @@ impl Issue {
             (state, _) => state.to_owned(),
         }
     }
+}
+
+/// Something that happened to an issue; of all kinds only a new title matters.
+#[derive(Deserialize)]
+pub(super) struct Happening {
+    #[serde(default)]
+    pub(super) rename: Option<Rename>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Rename {
+    pub(super) from: String,
 }
 
 impl Comment {

@@ -29,6 +29,12 @@ const EPOCH: &str = "2026-01-01T00:00:00Z";
 /// Who a comment or an issue made through the provider is by.
 pub(super) const ACCOUNT: &str = "you";
 
+/// What an issue was when it was made through the provider.
+pub(super) struct Made {
+    pub title: String,
+    pub at: String,
+}
+
 pub(super) struct State {
     flavour: Flavour,
     pub(super) whole_seconds: bool,
@@ -42,6 +48,8 @@ pub(super) struct State {
     clock: Timestamp,
     last_number: u64,
     last_comment: u64,
+    /// By key.
+    made: BTreeMap<String, Made>,
 }
 
 impl State {
@@ -57,6 +65,7 @@ impl State {
             clock: EPOCH.parse().expect("the epoch is a timestamp"),
             last_number: 0,
             last_comment: 0,
+            made: BTreeMap::new(),
         }
     }
 
@@ -66,6 +75,16 @@ impl State {
 
     pub(super) fn get(&self, id: &str) -> Option<&RemoteIssue> {
         self.issues.values().find(|issue| issue.id == id)
+    }
+
+    pub(super) fn remember_maker(&mut self, issue: &RemoteIssue) {
+        let title = issue.fields.get(&Field::Title).and_then(FieldValue::as_text).unwrap_or_default().to_owned();
+        self.made.insert(issue.key.clone(), Made { title, at: issue.updated_at.clone() });
+    }
+
+    /// `None` where somebody else made it.
+    pub(super) fn made_as(&self, key: &str) -> Option<&Made> {
+        self.made.get(key)
     }
 
     pub(super) fn by_key(&self, key: &str) -> Option<&RemoteIssue> {
