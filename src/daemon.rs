@@ -16,6 +16,8 @@ mod lock;
 mod memory;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 mod mounting;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+mod pages;
 mod remotes;
 mod replay;
 pub mod report;

@@ -1,48 +1,16 @@
-//! Conflicts for people: the page about a ticket's, and settling them.
+//! Settling conflicts as a person says.
 
 use super::{
     Engine,
     control::{Resolution, TicketName},
-    report::{ConflictReport, ResolveReport},
+    report::ResolveReport,
 };
 use crate::{
     domain::path::WsPath,
     sync::{Side, Word},
 };
 use anyhow::{anyhow, bail};
-use std::{collections::BTreeSet, fmt::Write};
-
-/// `status/conflicts/NAME.md`.
-pub fn page(ticket: &WsPath, conflicts: &[ConflictReport]) -> String {
-    let mut page = format!(
-        "# Conflicts of {ticket}\n\n\
-         Both sides changed the same thing in different ways. Your file keeps your value, the tracker keeps its own.\n"
-    );
-    for conflict in conflicts.iter().filter(|conflict| conflict.path == *ticket) {
-        let ConflictReport { remote, key, field, base, local, theirs, .. } = conflict;
-        let _ = write!(page, "\n## {field}, with {remote} ({key})\n");
-        for (what, value) in [("Last agreed", base.as_deref()), ("Here", Some(local)), ("There", Some(theirs))] {
-            let _ = write!(page, "\n{what}{}\n", value.map_or_else(|| ": nothing".to_owned(), quoted));
-        }
-        let only = format!("--field {field} --remote {remote}");
-        let _ = write!(
-            page,
-            "\nTo end it, make the file say what {remote} says, or run one of\n\n\
-             \x20   trackfs resolve {ticket} --ours {only}\n\
-             \x20   trackfs resolve {ticket} --theirs {only}\n\
-             \x20   trackfs resolve {ticket} --edit {only}\n\n\
-             What gives way stays in git: `git log refs/trackfs/remotes/{remote}` and `git log -p -- {ticket}`.\n"
-        );
-    }
-    page
-}
-
-/// A value in a fence that nothing in it can close.
-fn quoted(value: &str) -> String {
-    let longest = value.split(|c| c != '`').map(str::len).max().unwrap_or_default();
-    let fence = "`".repeat(longest.max(2) + 1);
-    format!(":\n\n{fence}\n{}\n{fence}", value.trim_end_matches('\n'))
-}
+use std::collections::BTreeSet;
 
 impl Engine {
     /// Settles conflicts as a person said, and syncs, so that the other side follows.
@@ -89,54 +57,4 @@ pub(super) fn only_one(said: &str, paths: BTreeSet<&WsPath>) -> anyhow::Result<O
         bail!("{said} may be any of {}; say its path", paths.join(", "));
     }
     Ok(paths.first().map(|path| (*path).clone()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_page_shows_the_three_states_and_what_to_do() {
-        let conflict = ConflictReport {
-            remote: "linear".into(),
-            path: WsPath::new("tickets/login.md").unwrap(),
-            key: "ENG-1".into(),
-            field: "body".into(),
-            base: None,
-            local: "one\n```\ncode\n```\n".into(),
-            theirs: "# two".into(),
-        };
-        insta::assert_snapshot!(page(&conflict.path.clone(), &[conflict]), @r"
-        # Conflicts of tickets/login.md
-
-        Both sides changed the same thing in different ways. Your file keeps your value, the tracker keeps its own.
-
-        ## body, with linear (ENG-1)
-
-        Last agreed: nothing
-
-        Here:
-
-        ````
-        one
-        ```
-        code
-        ```
-        ````
-
-        There:
-
-        ```
-        # two
-        ```
-
-        To end it, make the file say what linear says, or run one of
-
-            trackfs resolve tickets/login.md --ours --field body --remote linear
-            trackfs resolve tickets/login.md --theirs --field body --remote linear
-            trackfs resolve tickets/login.md --edit --field body --remote linear
-
-        What gives way stays in git: `git log refs/trackfs/remotes/linear` and `git log -p -- tickets/login.md`.
-        ");
-    }
 }

@@ -1,6 +1,6 @@
 //! What the filesystem asks of the engine: the journal, validation, the catalog of the views, the files in `status/`.
 
-use super::{Engine, conflicts};
+use super::{Engine, pages};
 use crate::{
     domain::{
         event::{Change, Event},
@@ -8,7 +8,6 @@ use crate::{
         path::WsPath,
         problem::Problem,
         snapshot::{ContentHash, Snapshot},
-        text::printable,
     },
     fs::{Catalog, CatalogTicket, Host, StatusContent, StatusFile},
     workspace::config::Validation,
@@ -194,7 +193,7 @@ impl EngineHost {
     }
 
     fn problems(&self) -> anyhow::Result<String> {
-        Ok(problems_page(&self.engine.problems()?, &self.engine.store.notes()))
+        Ok(pages::problems(&self.engine.problems()?, &self.engine.store.notes()))
     }
 }
 
@@ -204,33 +203,6 @@ fn shelved(path: WsPath, snapshot: &Snapshot) -> CatalogTicket {
         title: snapshot.title.clone(),
         status: snapshot.text("status").unwrap_or_default().to_owned(),
     }
-}
-
-/// `status/problems.md`: what is wrong with the workspace's own state, then file by file.
-fn problems_page(problems: &[Problem], notes: &[String]) -> String {
-    if problems.is_empty() && notes.is_empty() {
-        return "# Problems\n\nNone.\n".to_owned();
-    }
-    let mut page = format!(
-        "# Problems\n\n{} in all. A file with an error is kept and versioned, and not synced.\n",
-        problems.len() + notes.len()
-    );
-    if !notes.is_empty() {
-        page.push_str("\n## The workspace\n\n");
-        notes.iter().for_each(|note| page.extend(["- ", note, "\n"]));
-    }
-    let mut current = None;
-    for problem in problems {
-        if current != Some(&problem.path) {
-            let _ = write!(page, "\n## {}\n\n", printable(problem.path.as_str()));
-            current = Some(&problem.path);
-        }
-        let help = problem.help.as_ref().map(|help| format!(" — {help}")).unwrap_or_default();
-        let Problem { line, column, message, code, .. } = problem;
-        let told = format!("- line {line}, column {column}: {message}{help} `{code}`");
-        let _ = writeln!(page, "{}", printable(&told));
-    }
-    page
 }
 
 impl Host for EngineHost {
@@ -284,7 +256,7 @@ impl Host for EngineHost {
             StatusFile::Problems => self.problems(),
             StatusFile::Outbox => self.outbox(),
             StatusFile::Health => self.health(),
-            StatusFile::Conflicts(ticket) => Ok(conflicts::page(&ticket, &self.engine.remotes.conflicts())),
+            StatusFile::Conflicts(ticket) => Ok(pages::conflicts(&ticket, &self.engine.remotes.conflicts())),
         };
         let text = text.unwrap_or_else(|error| format!("trackfs cannot say: {error:#}\n"));
         StatusContent::Bytes(text.into_bytes().into())
@@ -294,7 +266,7 @@ impl Host for EngineHost {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{layout::Kind, problem::Severity, schema::Schema, snapshot};
+    use crate::domain::{layout::Kind, schema::Schema, snapshot};
 
     #[test]
     fn a_catalog_is_what_was_published_with_what_changed_since() {
@@ -334,26 +306,5 @@ mod tests {
             assert_eq!(shelf.get(&path).unwrap().status, status);
         }
         assert!(shelf.moved.is_empty());
-    }
-
-    #[test]
-    fn the_problems_page_groups_by_file() {
-        let problem = |path: &str, line| Problem {
-            path: WsPath::new(path).unwrap(),
-            line,
-            column: 9,
-            severity: Severity::Error,
-            code: "unknown-status".into(),
-            message: "status `dome` is not known".into(),
-            help: Some("did you mean `done`?".into()),
-        };
-        let page =
-            problems_page(&[problem("tickets/a.md", 3), problem("tickets/a.md", 5), problem("tickets/b.md", 2)], &[]);
-        assert_eq!(page.matches("## tickets/").count(), 2);
-        assert!(
-            page.contains("- line 3, column 9: status `dome` is not known — did you mean `done`? `unknown-status`")
-        );
-        assert!(problems_page(&[], &[]).contains("None."));
-        assert!(problems_page(&[], &["damaged".into()]).ends_with("## The workspace\n\n- damaged\n"));
     }
 }
