@@ -20,7 +20,11 @@ mod serve;
 
 use clap::{Args, Parser, Subcommand};
 use output::Output;
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
@@ -143,7 +147,9 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 fn start_logging() {
-    let filter = EnvFilter::try_from_env("TRACKFS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // Whoever looks on is told how far a long pull is.
+    let usual = if std::io::stderr().is_terminal() { "warn,trackfs::progress=info" } else { "warn" };
+    let filter = EnvFilter::try_from_env("TRACKFS_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     // Colours would be escaped, as everything is that drives a terminal.
     log.with_ansi(false).with_writer(|| output::LogWriter).init();

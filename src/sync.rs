@@ -8,6 +8,7 @@ mod backoff;
 mod conflict;
 mod cycle;
 mod files;
+mod import;
 mod intents;
 mod memory;
 mod names;

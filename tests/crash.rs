@@ -29,7 +29,7 @@ use trackfs::{
         Clock, Timestamp,
         document::Document,
         event::Change,
-        issue::{Field, FieldValue, IssueFields},
+        issue::{Field, FieldValue, IssueFields, RemoteComment},
         op::Actor,
         path::WsPath,
     },
@@ -259,6 +259,22 @@ impl Process {
         tracker.edit(key.trim_matches('"'), change).expect("the issue is there");
     }
 
+    /// Somebody writes a comment to the issue that was there from the beginning.
+    fn comment_elsewhere(&self) {
+        let tracker = simulator(&self.dir);
+        let title = Some(FieldValue::text("Found elsewhere"));
+        let found = tracker.issues().into_iter().find(|issue| issue.fields.get(&Field::Title) == title.as_ref());
+        let at = "2026-11-25T12:00:00Z".to_owned();
+        let comment = RemoteComment {
+            id: "bobs".into(),
+            author: "bob".into(),
+            created_at: at.clone(),
+            updated_at: at,
+            body: "Me too.\n".into(),
+        };
+        tracker.edit(&found.expect("it stays").key, |issue| issue.comments.push(comment));
+    }
+
     fn play(&self) {
         self.make("tickets/a.md", &text("Alpha", 1));
         self.save("tickets/a.md", &text("Alpha", 2));
@@ -276,6 +292,7 @@ impl Process {
         self.commit();
         self.sync();
         self.edit_elsewhere("tickets/b.md", "Better");
+        self.comment_elsewhere();
         self.sync();
         let b = WsPath::new("tickets/b.md").unwrap();
         self.host.set_field(&Actor::named("mv"), &b, "status", "todo", "in-progress").unwrap();

@@ -85,6 +85,8 @@ pub(super) struct Cycle<'a> {
     /// Issues whose new base is not in git yet, notes that are not, and the events that tell of them.
     batch: Vec<RemoteIssue>,
     pub notes: Vec<(String, Option<Value>)>,
+    /// Issues of this page that get files of their own.
+    pub fresh: Vec<RemoteIssue>,
     events: Vec<Change>,
 }
 
@@ -132,6 +134,7 @@ impl<'a> Cycle<'a> {
             is_unsettled: false,
             batch: Vec::new(),
             notes: Vec::new(),
+            fresh: Vec::new(),
             events: Vec::new(),
         };
         if is_new {

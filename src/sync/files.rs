@@ -69,6 +69,19 @@ impl Cycle<'_> {
 
     /// A new file for an issue; answers its path and the fields the schema has no word for.
     pub fn write_new(&self, issue: &RemoteIssue) -> Result<(WsPath, HeldBack), WriteError> {
+        let (document, held) = self.new_document(issue);
+        for path in names::issue_paths(&self.sync.parts.config.folder, &issue.key) {
+            match self.write(&path, None, &document) {
+                Err(WriteError::Replace(ReplaceError::Changed)) => {}
+                Err(error) => return Err(error),
+                Ok(_) => return Ok((path, held)),
+            }
+        }
+        Err(WriteError::NoName)
+    }
+
+    /// An issue as a new ticket, and the fields the schema has no word for.
+    pub fn new_document(&self, issue: &RemoteIssue) -> (Document, HeldBack) {
         let mut fields = Fields::new();
         let mut held = HeldBack::new();
         for field in FILE_ORDER {
@@ -86,15 +99,7 @@ impl Cycle<'_> {
             Value::Object([(self.name().to_owned(), Value::from(&*issue.key))].into_iter().collect()),
         );
         let body = issue.fields.get(&Field::Body).and_then(FieldValue::as_text).unwrap_or_default();
-        let document = Document::new(&fields, &file_body(body));
-        for path in names::issue_paths(&self.sync.parts.config.folder, &issue.key) {
-            match self.write(&path, None, &document) {
-                Err(WriteError::Replace(ReplaceError::Changed)) => {}
-                Err(error) => return Err(error),
-                Ok(_) => return Ok((path, held)),
-            }
-        }
-        Err(WriteError::NoName)
+        (Document::new(&fields, &file_body(body)), held)
     }
 
     /// Brings a removed file back as it was last committed, with what the remote says now.
@@ -147,12 +152,7 @@ impl Cycle<'_> {
 
     fn write_comment(&self, ticket: &WsPath, issue: &RemoteIssue, comment: &RemoteComment) -> Result<bool, WriteError> {
         let number = issue.comments.iter().position(|other| other.id == comment.id).map_or(1, |index| index + 1);
-        let mut fields = Fields::new();
-        for (name, value) in [("author", &comment.author), ("created", &comment.created_at)] {
-            fields.insert(name.to_owned(), Value::from(value.as_str()));
-        }
-        let mut document = Document::new(&fields, &file_body(&comment.body));
-        self.mark(&mut document, &comment.id)?;
+        let document = self.new_comment(comment)?;
         for path in names::comment_paths(ticket, number, &comment.author) {
             match self.write(&path, None, &document) {
                 // Written before, and not settled yet.
@@ -164,6 +164,17 @@ impl Cycle<'_> {
             }
         }
         Err(WriteError::NoName)
+    }
+
+    /// A remote comment as a new file.
+    pub fn new_comment(&self, comment: &RemoteComment) -> Result<Document, WriteError> {
+        let mut fields = Fields::new();
+        for (name, value) in [("author", &comment.author), ("created", &comment.created_at)] {
+            fields.insert(name.to_owned(), Value::from(value.as_str()));
+        }
+        let mut document = Document::new(&fields, &file_body(&comment.body));
+        self.mark(&mut document, &comment.id)?;
+        Ok(document)
     }
 
     fn holds_comment(&self, path: &WsPath, id: &str) -> bool {

@@ -19,6 +19,8 @@ use crate::domain::{
 };
 use std::{collections::BTreeSet, time::Duration};
 
+/// Where a long listing tells how far it is.
+const PROGRESS: &str = "trackfs::progress";
 /// How far before the cursor a listing starts: trackers' own indexes lag, and their timestamps are coarse.
 const OVERLAP: Duration = Duration::from_secs(120);
 /// How often everything is listed, to find what a cursor cannot.
@@ -54,12 +56,14 @@ impl Cycle<'_> {
                 heard.insert(issue.id.clone());
                 hear(self, issue)?;
             }
+            self.write_fresh()?;
             self.flush()?;
             self.step("page")?;
             page = answer.next;
             if page.is_none() {
                 break;
             }
+            tracing::info!(target: PROGRESS, "{}: {} issues so far", self.name(), heard.len());
         }
         if full {
             self.ask_for_missing(&heard)?;
@@ -119,7 +123,9 @@ impl Cycle<'_> {
     /// Takes what a listing says. Listings lag, and times are coarse: what is not newer than the last word, and differs
     /// from it, may be older; then the object itself is asked.
     fn hear(&mut self, heard: RemoteIssue) -> Result<(), SyncError> {
-        let Some(base) = self.tracking.issues.get(&heard.id) else { return self.apply(heard) };
+        let Some(base) = self.tracking.issues.get(&heard.id) else {
+            return if self.is_fresh(&heard)? { Ok(()) } else { self.apply(heard) };
+        };
         let latest = self.memory.unapplied.get(&heard.id).unwrap_or(base);
         if heard == *latest || base.is_let_go() || is_newer(&heard.updated_at, &latest.updated_at) {
             return self.apply(heard);
@@ -182,7 +188,7 @@ impl Cycle<'_> {
 
     /// Whether a create whose outcome is not known may have made this: it may have been changed since, so what it says
     /// tells nothing.
-    fn may_be_ours(&self, remote: &RemoteIssue) -> bool {
+    pub fn may_be_ours(&self, remote: &RemoteIssue) -> bool {
         self.sent.iter().filter(|(_, sent)| sent.action == Action::Create && sent.made.is_none()).any(
             |(intent, sent)| {
                 if self.capabilities.idempotent_create {
@@ -209,15 +215,27 @@ impl Cycle<'_> {
             }
         };
         self.step("file")?;
-        self.memory.paths.insert(remote.id.clone(), path.clone());
         let steps: Vec<CommentStep> = remote.comments.iter().cloned().map(CommentStep::Write).collect();
         let comments = self.take_comments(&path, &remote, &steps);
+        self.has_file(path, remote, held, comments, what);
+        Ok(())
+    }
+
+    /// An object's file is there, as far as it could be: that becomes the base.
+    pub fn has_file(
+        &mut self,
+        path: WsPath,
+        remote: RemoteIssue,
+        held: HeldBack,
+        comments: Result<usize, WriteError>,
+        what: &str,
+    ) {
+        self.memory.paths.insert(remote.id.clone(), path.clone());
         self.pulled(&path, &remote.key, vec![what.to_owned()]);
         // No base for a field that the file does not hold: it is never taken for one that was cleared.
         let mut next = remote.clone();
         held.iter().for_each(|(field, _)| drop(next.fields.remove(field)));
         self.settle_base(&path, next, remote, held, comments);
-        Ok(())
     }
 
     fn merge_into(
@@ -358,7 +376,7 @@ impl Newest for Option<String> {
 }
 
 /// Whether one of the remote's times is later than another.
-fn is_newer(one: &str, other: &str) -> bool {
+pub(super) fn is_newer(one: &str, other: &str) -> bool {
     match (one.parse::<Timestamp>(), other.parse::<Timestamp>()) {
         (Ok(one), Ok(other)) => one > other,
         _ => one > other,

@@ -4,6 +4,7 @@
 //! the kernel has none, every name is opened by itself with O_NOFOLLOW).
 
 mod buffers;
+mod bulk;
 mod gate;
 mod lease;
 mod open;

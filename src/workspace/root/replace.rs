@@ -14,6 +14,7 @@ use std::{
     fs::File,
     io::{self, Seek, Write},
     os::unix::fs::FileExt,
+    sync::Arc,
 };
 
 impl Root {
@@ -79,18 +80,23 @@ impl Root {
 
     /// Makes a folder and the folders above it; one that exists is left as it is.
     pub fn make_dir(&self, path: &WsPath) -> io::Result<()> {
+        self.make_dir_and(path, |parent| Ok(fs::fsync(parent)?))
+    }
+
+    /// As [`Root::make_dir`]; `sync` makes durable what was made in a folder.
+    pub(super) fn make_dir_and(&self, path: &WsPath, sync: fn(&OwnedFd) -> io::Result<()>) -> io::Result<()> {
         match self.open_folder(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             answer => return answer.map(drop),
         }
         let parent = path.parent().unwrap_or_default();
-        self.make_dir(&parent)?;
+        self.make_dir_and(&parent, sync)?;
         let folder = self.open_folder(&parent)?;
         match fs::mkdirat(&folder, path.file_name(), Mode::from_raw_mode(0o777)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
-        fs::fsync(&folder)?;
+        sync(&folder)?;
         self.notify_foreign(path);
         Ok(())
     }
@@ -98,18 +104,11 @@ impl Root {
     fn create(&self, path: &WsPath, new: &[u8]) -> Result<(), ReplaceError> {
         let parent = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
         self.make_dir(&parent)?;
-        let folder = self.open_folder(&parent)?;
-        let (mut scratch, mut file) = Scratch::create(self, path, &folder, 0o666, None)?;
+        let folder = Arc::new(self.open_folder(&parent)?);
+        let (scratch, mut file) = Scratch::create(self, path, &folder, 0o666, None)?;
         fill(&mut file, new)?;
         fault::point("create.filled");
-        {
-            let _closed = self.gate.close();
-            rename_new(&folder, &scratch.name, &folder, path.file_name()).map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => ReplaceError::Changed,
-                _ => error.into(),
-            })?;
-        }
-        scratch.keep = true;
+        scratch.give_name(path.file_name())?;
         fault::point("create.named");
         fs::fsync(&folder).map_err(io::Error::from)?;
         Ok(())
@@ -173,7 +172,7 @@ impl Root {
 
 /// The file that is to be replaced, as it was when it was opened.
 struct Target {
-    folder: OwnedFd,
+    folder: Arc<OwnedFd>,
     name: String,
     file: File,
     stat: Stat,
@@ -188,7 +187,7 @@ impl Target {
         let file = root.open_file(path).map_err(gone)?;
         let (folder, name) = root.open_parent(path).map_err(gone)?;
         let stat = fs::fstat(&file).map_err(io::Error::from)?.into();
-        Ok(Self { folder, name: name.to_owned(), file, stat })
+        Ok(Self { folder: Arc::new(folder), name: name.to_owned(), file, stat })
     }
 
     /// Under the closed gate: no writer of the mount's, and what the caller read.
@@ -228,9 +227,9 @@ impl Target {
 }
 
 /// A scratch name in a folder, unlinked when dropped unless it is to be kept. A crash before that is noted.
-struct Scratch<'f> {
-    root: &'f Root,
-    folder: &'f OwnedFd,
+pub(super) struct Scratch<'r> {
+    root: &'r Root,
+    folder: Arc<OwnedFd>,
     name: String,
     keep: bool,
     note: Option<Making>,
@@ -239,11 +238,11 @@ struct Scratch<'f> {
 /// Inode and bytes of the file that is to be replaced.
 type Replaced<'b> = Option<(u64, &'b [u8])>;
 
-impl<'f> Scratch<'f> {
-    fn create(
-        root: &'f Root,
+impl<'r> Scratch<'r> {
+    pub fn create(
+        root: &'r Root,
         path: &WsPath,
-        folder: &'f OwnedFd,
+        folder: &Arc<OwnedFd>,
         mode: u32,
         replaced: Replaced<'_>,
     ) -> io::Result<(Self, File)> {
@@ -262,7 +261,7 @@ impl<'f> Scratch<'f> {
     }
 
     /// A name to rename to; nothing is made.
-    fn name(root: &'f Root, path: &WsPath, folder: &'f OwnedFd, replaced: Replaced<'_>) -> io::Result<Self> {
+    fn name(root: &'r Root, path: &WsPath, folder: &Arc<OwnedFd>, replaced: Replaced<'_>) -> io::Result<Self> {
         let name = loop {
             let name = scratch_name();
             match fs::statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -274,12 +273,24 @@ impl<'f> Scratch<'f> {
         let at = path.parent().unwrap_or_default().join(&name).map_err(io::Error::other)?;
         let (ino, expected) = replaced.map_or((None, &b""[..]), |(ino, bytes)| (Some(ino), bytes));
         let note = root.saves.replacing(path.clone(), ino, at, expected)?;
-        Ok(Self { root, folder, name, keep: false, note })
+        Ok(Self { root, folder: folder.clone(), name, keep: false, note })
+    }
+
+    /// It gets this name, which must be free (`Changed` otherwise).
+    pub fn give_name(mut self, name: &str) -> Result<(), ReplaceError> {
+        let closed = self.root.gate.close();
+        rename_new(&self.folder, &self.name, &self.folder, name).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => ReplaceError::Changed,
+            _ => error.into(),
+        })?;
+        drop(closed);
+        self.keep = true;
+        Ok(())
     }
 
     fn unlink(mut self) -> io::Result<()> {
         if !std::mem::replace(&mut self.keep, true) {
-            fs::unlinkat(self.folder, &self.name, AtFlags::empty())?;
+            fs::unlinkat(&self.folder, &self.name, AtFlags::empty())?;
         }
         Ok(())
     }
@@ -294,7 +305,7 @@ impl Drop for Scratch<'_> {
     fn drop(&mut self) {
         if !self.keep {
             // What is left over is scratch by its name: nobody will take it for a ticket.
-            let _ = fs::unlinkat(self.folder, &self.name, AtFlags::empty());
+            let _ = fs::unlinkat(&self.folder, &self.name, AtFlags::empty());
         }
         if let Some(note) = self.note.take() {
             // A note that stays leads to nothing, or to what was left over.
