@@ -16,6 +16,7 @@ mod lock;
 mod memory;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 mod mounting;
+mod pace;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 mod pages;
 mod remotes;

@@ -183,8 +183,10 @@ pub enum HealthState {
     /// Not asked yet.
     Unknown,
     Ok,
-    /// Offline, or asked to wait.
+    /// It could not be reached, or failed.
     Waiting,
+    /// It asked to wait.
+    Limited,
     /// The token was refused.
     Stopped,
     /// Something here failed: the index or git.
@@ -208,9 +210,12 @@ impl Syncer {
         &self.parts.name
     }
 
-    /// Brings what changed on the remote into the files.
+    /// Brings what changed on the remote into the files. The last of a rate limit is left for what people write.
     pub fn pull(&self) -> Result<Report, SyncError> {
-        self.run(false, |cycle| cycle.pull())
+        match self.scarce_until() {
+            Some(until) => Err(SyncError::Waiting { remote: self.parts.name.clone(), until }),
+            None => self.run(false, |cycle| cycle.pull()),
+        }
     }
 
     /// Sends what settled tickets say and the remote does not. Call it after a commit.
@@ -237,12 +242,11 @@ impl Syncer {
 
     /// Settles conflicts of a ticket (of one field, or all). The file or the remote follows in the next cycle.
     pub fn resolve(&self, path: &WsPath, field: Option<&str>, word: Word<'_>) -> Result<Vec<Settled>, SyncError> {
-        let mut settled = Vec::new();
-        self.run(true, |cycle| {
-            settled = cycle.resolve(path, field, word)?;
-            Ok(())
-        })?;
-        Ok(settled)
+        let mut volatile = self.cycle.lock();
+        let mut cycle = Cycle::begin(self, &mut volatile, true)?;
+        let settled = cycle.resolve(path, field, word);
+        cycle.end(Ok(()))?;
+        settled
     }
 
     /// Fields that both sides changed, as of the last cycle.
@@ -286,13 +290,23 @@ impl Syncer {
         outcome
     }
 
+    /// When there is more than the last tenth of the rate limit again, if there is not now.
+    fn scarce_until(&self) -> Option<Timestamp> {
+        let Budget { remaining, limit, reset } = self.parts.provider.budget()?;
+        let is_scarce = remaining.saturating_mul(10) < limit;
+        reset.filter(|reset| is_scarce && self.parts.clock.now() < *reset)
+    }
+
     fn may_run(&self, asked: bool) -> Result<(), SyncError> {
         let health = self.health.lock();
-        let remote = || self.parts.name.clone();
-        match health.waiting_until {
+        let remote = self.parts.name.clone();
+        let until = health.waiting_until.filter(|until| self.parts.clock.now() < *until);
+        match (health.state, until) {
+            // Who goes on asking is shut out for longer.
+            (HealthState::Limited, Some(until)) => Err(SyncError::Waiting { remote, until }),
             _ if asked => Ok(()),
-            _ if health.state == HealthState::Stopped => Err(SyncError::Stopped { remote: remote() }),
-            Some(until) if self.parts.clock.now() < until => Err(SyncError::Waiting { remote: remote(), until }),
+            (HealthState::Stopped, _) => Err(SyncError::Stopped { remote }),
+            (_, Some(until)) => Err(SyncError::Waiting { remote, until }),
             _ => Ok(()),
         }
     }
@@ -311,12 +325,15 @@ impl Syncer {
             SyncError::Remote(RemoteError::Unauthorized { .. }) => HealthState::Stopped,
             SyncError::Remote(error) => {
                 health.failures += 1;
-                let wait = match error {
-                    RemoteError::RateLimited { wait, .. } => *wait,
-                    _ => backoff::delay(health.failures, seed(&self.parts.name)),
+                let backoff = backoff::delay(health.failures, seed(&self.parts.name));
+                let (wait, state) = match error {
+                    RemoteError::RateLimited { wait, .. } => (*wait, HealthState::Limited),
+                    // It costs the remote nothing, and the network may be back at any time.
+                    RemoteError::Offline { .. } => (backoff.min(backoff::RECONNECT), HealthState::Waiting),
+                    _ => (backoff, HealthState::Waiting),
                 };
                 health.waiting_until = Some(later(now, wait));
-                HealthState::Waiting
+                state
             }
             _ => HealthState::Failed,
         };

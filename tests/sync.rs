@@ -18,7 +18,7 @@ use trackfs::{
         issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
     },
     remote::{
-        Lost, Page, PageToken, Patch, Provider, RemoteError,
+        Budget, Lost, Page, PageToken, Patch, Provider, RemoteError,
         simulator::{Fault, Flavour, Simulator},
     },
     sync::{Action, HealthState, Options, Report, Side, SyncError, Syncer, Word},
@@ -527,7 +527,7 @@ fn a_rewritten_ticket_without_its_link_keeps_its_object() {
 }
 
 /// A tracker that takes some values in a form of its own, and drops others without a word.
-struct Stubborn(Arc<Simulator>);
+struct Stubborn(Arc<Simulator>, Option<Budget>);
 
 impl Provider for Stubborn {
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
@@ -574,12 +574,68 @@ impl Provider for Stubborn {
     fn find_comment(&self, issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
         self.0.find_comment(issue, lost)
     }
+
+    fn budget(&self) -> Option<Budget> {
+        self.1
+    }
+}
+
+#[test]
+fn the_last_of_a_rate_limit_is_kept_for_what_people_write() {
+    let (world, simulator) = (World::new(), linear());
+    let reset = Some("2026-11-21T12:10:00Z".parse().unwrap());
+    let scarce = Stubborn(simulator.clone(), Some(Budget { remaining: 9, limit: 100, reset }));
+    let syncer = world.remote_of("linear", Arc::new(scarce), "tickets", SyncConfig::default());
+    assert!(matches!(syncer.pull(), Err(SyncError::Waiting { .. })));
+    world.write("tickets/a.md", "---\ntitle: Written\nstatus: todo\n---\n");
+    world.settle();
+    assert_eq!(syncer.push().unwrap().pushed.len(), 1);
+    world.later(601);
+    syncer.pull().unwrap();
+}
+
+#[test]
+fn a_remote_that_asks_to_wait_is_not_asked_before_by_anybody() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    simulator.inject(Fault::RateLimited(std::time::Duration::from_secs(90)));
+    assert!(syncer.pull().is_err());
+    set(&simulator, &key, Field::Title, "Changed there");
+    world.later(89);
+    assert!(matches!(syncer.sync(Options::default()), Err(SyncError::Waiting { .. })));
+    assert!(matches!(syncer.push(), Err(SyncError::Waiting { .. })));
+    world.later(2);
+    assert_eq!(syncer.pull().unwrap().pulled.len(), 1);
+}
+
+#[test]
+fn a_network_that_was_away_for_long_is_noticed_within_half_a_minute() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    for _ in 0..12 {
+        simulator.inject(Fault::Offline);
+        assert!(matches!(syncer.pull(), Err(SyncError::Remote(_))));
+        world.later(31);
+    }
+    set(&simulator, &key, Field::Title, "Changed there");
+    assert_eq!(syncer.pull().unwrap().pulled.len(), 1);
+
+    for _ in 0..12 {
+        simulator.inject(Fault::Server);
+        match syncer.pull() {
+            Err(SyncError::Waiting { .. }) => return,
+            failed => assert!(matches!(failed, Err(SyncError::Remote(_)))),
+        }
+        world.later(31);
+    }
+    panic!("a remote that fails is asked less and less often");
 }
 
 #[test]
 fn what_the_remote_renders_or_drops_is_neither_echoed_nor_reverted() {
     let (world, simulator) = (World::new(), linear());
-    let syncer = world.remote_of("linear", Arc::new(Stubborn(simulator.clone())), "tickets", SyncConfig::default());
+    let syncer =
+        world.remote_of("linear", Arc::new(Stubborn(simulator.clone(), None)), "tickets", SyncConfig::default());
     let key = simulator.add(&titled("login")).key;
     world.cycle(&syncer);
     let file = format!("tickets/{key}.md");

@@ -1,6 +1,9 @@
 //! The remotes of a workspace: connected when first needed, each on a thread of its own in a daemon.
 
-use super::report::{ConflictReport, RemoteReport, RemoteStatus, SettledReport, SyncRow};
+use super::{
+    pace::{Outcome, Pace},
+    report::{ConflictReport, RemoteReport, RemoteStatus, SettledReport, SyncRow},
+};
 use crate::{
     domain::{Clock, issue::FieldValue, path::WsPath},
     git::{self, Repo},
@@ -23,9 +26,6 @@ use std::{
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
-
-/// The first wait, which then doubles, before a file is tried again that could not take what was pulled.
-const SOON: Duration = Duration::from_millis(500);
 
 /// All remotes, in the order of their names. They follow the configuration while the engine runs.
 pub struct Remotes {
@@ -50,6 +50,8 @@ pub struct Remote {
     syncer: Mutex<Option<Arc<Syncer>>>,
     /// What kept it from being made.
     trouble: Mutex<Option<String>>,
+    /// The trouble that the log has told last.
+    told: Mutex<Option<String>>,
     alarm: Alarm,
 }
 
@@ -214,6 +216,7 @@ impl Remote {
             tools: tools.clone(),
             syncer: Mutex::default(),
             trouble: Mutex::default(),
+            told: Mutex::default(),
             alarm: Alarm::default(),
         }
     }
@@ -271,27 +274,47 @@ impl Remote {
         report
     }
 
-    /// The remote's thread: pushes when something was committed, pulls every interval; begins at the first ring.
+    /// The remote's thread: pushes when something was committed, pulls as often as the pace says; begins at the first ring.
     pub fn run(&self) {
-        let interval = Duration::from_secs_f64(self.limits.interval);
-        let (mut due, mut patience) = (None, SOON);
+        let mut pace = Pace::new(Duration::from_secs_f64(self.limits.interval));
+        let mut due = None;
         while let Some(errand) = self.alarm.wait(due) {
+            // What was written here goes first, but for the very first time: then nothing is known of the remote yet.
+            let mut moved = due.is_some() && self.told(Syncer::push).has_moved();
+            let mut put_off = false;
             if errand == Errand::Pull || due.is_none_or(|due| Instant::now() >= due) {
-                let report = self.attempt(Syncer::pull);
-                self.log(&report);
-                // What a file could not take, because it was being written, is tried again sooner than everything.
-                let put_off = report.has_pending();
-                due = Some(Instant::now() + if put_off { patience.min(interval) } else { interval });
-                patience = if put_off { patience.saturating_mul(2) } else { SOON };
+                let pulled = self.told(Syncer::pull);
+                put_off = pulled.has_pending();
+                moved |= pulled.has_moved() | self.told(Syncer::push).has_moved();
+            } else if !moved {
+                continue;
             }
-            self.log(&self.attempt(Syncer::push));
+            let outcome = match (put_off, moved) {
+                (true, _) => Outcome::PutOff,
+                (false, true) => Outcome::Moved,
+                (false, false) => Outcome::Quiet,
+            };
+            due = Some(Instant::now() + self.retry_in().unwrap_or_else(|| pace.after(outcome)));
         }
     }
 
-    fn log(&self, report: &RemoteReport) {
-        if let Some(reason) = &report.error {
-            tracing::info!(remote = self.name, "{reason}");
+    /// One cycle of the thread. What goes wrong is logged when it is news.
+    fn told(&self, work: impl FnOnce(&Syncer) -> Result<Report, SyncError>) -> RemoteReport {
+        let report = self.attempt(work);
+        let trouble = report.error.is_some().then(|| self.status().last_error).flatten();
+        let mut told = self.told.lock();
+        if let Some(reason) = trouble.as_ref().filter(|_| *told != trouble) {
+            tracing::warn!(remote = self.name, "{reason}");
         }
+        *told = trouble;
+        report
+    }
+
+    /// How long the remote is not to be asked, if it is not.
+    fn retry_in(&self) -> Option<Duration> {
+        let until = self.health()?.waiting_until?;
+        let wait = until.duration_since(self.tools.clock.now());
+        wait.is_positive().then(|| wait.unsigned_abs())
     }
 
     fn health(&self) -> Option<RemoteHealth> {
@@ -336,7 +359,7 @@ fn state_name(state: HealthState) -> &'static str {
     match state {
         HealthState::Unknown => "never",
         HealthState::Ok => "ok",
-        HealthState::Waiting => "waiting",
+        HealthState::Waiting | HealthState::Limited => "waiting",
         HealthState::Stopped => "unauthorized",
         HealthState::Failed => "failing",
     }

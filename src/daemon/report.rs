@@ -122,6 +122,11 @@ impl RemoteReport {
     pub fn has_pending(&self) -> bool {
         self.rows.iter().any(|row| row.outcome == "pending")
     }
+
+    /// Whether anything crossed.
+    pub fn has_moved(&self) -> bool {
+        self.rows.iter().any(|row| row.outcome == "done")
+    }
 }
 
 /// One line of the plan.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// The longest wait where nothing could be sent.
+pub const RECONNECT: Duration = Duration::from_secs(30);
 
 /// The wait after this many failed attempts: doubling, bounded, and spread by `seed` over its upper half, so that many
 /// waiting entries do not come back together.
