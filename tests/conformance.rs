@@ -50,9 +50,9 @@ fn passes_in(workspace: &Workspace, folder: &str, command: &str, cases: usize) {
 
 #[test]
 fn posix_semantics() {
-    let Some(workspace) = mounted(&["pjdfstest"]) else { return };
-    // The path of a socket has 107 bytes at most.
+    // The path of a socket has 107 bytes at most. It goes after the workspace, which unmounts it.
     let short = tempfile::Builder::new().prefix("p").tempdir_in("/var/tmp").unwrap();
+    let Some(workspace) = mounted(&["pjdfstest"]) else { return };
     workspace.ok(&["unmount"]);
     workspace.ok(&["mount", "--at", short.path().to_str().unwrap()]);
     let command = format!("./pjd_rs.sh {} all --expect pjd_expected.txt", short.path().join("specs").display());
