@@ -2,6 +2,7 @@
 //!
 //! Whoever has the engine holds the workspace's lock; everybody else asks over its socket. [`ask`] does whichever is right.
 
+mod alarm;
 mod commit;
 mod conflicts;
 pub mod control;

@@ -1,6 +1,7 @@
 //! The remotes of a workspace: connected when first needed, each on a thread of its own in a daemon.
 
 use super::{
+    alarm::{Alarm, Errand},
     pace::{Outcome, Pace},
     report::{ConflictReport, RemoteReport, RemoteStatus, SettledReport, SyncRow},
 };
@@ -8,9 +9,7 @@ use crate::{
     domain::{Clock, issue::FieldValue, path::WsPath},
     git::{self, Repo},
     remote,
-    sync::{
-        self, Done, HealthState, Options, Parts, RemoteHealth, Report, Row, Settled, SyncError, Syncer, Trouble, Word,
-    },
+    sync::{self, HealthState, Options, Parts, RemoteHealth, Report, Settled, SyncError, Syncer, Word},
     workspace::{
         config::{Config, RemoteConfig, SyncConfig},
         root::Root,
@@ -18,7 +17,7 @@ use crate::{
         store::Store,
     },
 };
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Mutex, RwLock};
 use std::{
     collections::{BTreeMap, HashMap},
     io,
@@ -268,7 +267,7 @@ impl Remote {
             ..RemoteReport::default()
         };
         match outcome {
-            Ok(done) => report.rows = rows(done),
+            Ok(done) => report.rows = SyncRow::all_of(done),
             Err(reason) => report.error = Some(reason),
         }
         report
@@ -369,118 +368,5 @@ fn shown(value: &FieldValue) -> String {
     match value {
         FieldValue::Text(text) => text.clone().unwrap_or_default(),
         FieldValue::Set(members) => members.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
-    }
-}
-
-fn rows(report: Report) -> Vec<SyncRow> {
-    let done = |action: &'static str, outcome: &'static str| {
-        move |done: Done| SyncRow {
-            action: action.to_owned(),
-            path: Some(done.path),
-            key: Some(done.key),
-            what: done.what,
-            outcome: outcome.to_owned(),
-            note: None,
-        }
-    };
-    let row = |outcome: &'static str| {
-        move |row: Row| SyncRow {
-            action: row.action.name().to_owned(),
-            path: Some(row.path),
-            key: row.key,
-            what: row.what,
-            outcome: outcome.to_owned(),
-            note: None,
-        }
-    };
-    let trouble = |outcome: &'static str| {
-        move |trouble: Trouble| SyncRow {
-            action: "push".to_owned(),
-            path: trouble.path,
-            outcome: outcome.to_owned(),
-            note: Some(trouble.reason),
-            ..SyncRow::default()
-        }
-    };
-    let mut rows: Vec<SyncRow> = report.pulled.into_iter().map(done("pull", "done")).collect();
-    rows.extend(report.pushed.into_iter().map(done("push", "done")));
-    rows.extend(report.held.into_iter().map(row("held")));
-    rows.extend(report.planned.into_iter().map(row("planned")));
-    rows.extend(report.deferred.into_iter().map(trouble("pending")));
-    rows.extend(report.refused.into_iter().map(trouble("refused")));
-    rows
-}
-
-/// What a remote's thread is woken for. A pull includes the push.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Errand {
-    Push,
-    Pull,
-}
-
-/// Wakes a remote's thread: now, at a time, or for good.
-#[derive(Default)]
-struct Alarm {
-    state: Mutex<AlarmState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct AlarmState {
-    rung: Option<Errand>,
-    stopped: bool,
-}
-
-impl Alarm {
-    fn ring(&self) {
-        self.ring_for(Errand::Push);
-    }
-
-    fn ring_for(&self, errand: Errand) {
-        let mut state = self.state.lock();
-        state.rung = state.rung.max(Some(errand));
-        self.changed.notify_one();
-    }
-
-    fn stop(&self) {
-        self.state.lock().stopped = true;
-        self.changed.notify_one();
-    }
-
-    /// Sleeps until rung or until `due` (`None`: only until rung); nothing when stopped.
-    fn wait(&self, due: Option<Instant>) -> Option<Errand> {
-        let mut state = self.state.lock();
-        loop {
-            if state.stopped {
-                return None;
-            }
-            if let Some(errand) = state.rung.take() {
-                return Some(errand);
-            }
-            match due {
-                Some(due) if due <= Instant::now() => return Some(Errand::Pull),
-                Some(due) => drop(self.changed.wait_until(&mut state, due)),
-                None => self.changed.wait(&mut state),
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_alarm_rings_at_its_time_when_asked_and_never_after_its_end() {
-        let alarm = Alarm::default();
-        assert_eq!(alarm.wait(Some(Instant::now())), Some(Errand::Pull));
-        alarm.ring();
-        assert_eq!(alarm.wait(None), Some(Errand::Push));
-        alarm.ring_for(Errand::Pull);
-        alarm.ring();
-        assert_eq!(alarm.wait(None), Some(Errand::Pull), "a pull that was asked for is not lost to a push");
-        alarm.stop();
-        alarm.ring();
-        assert_eq!(alarm.wait(None), None);
     }
 }

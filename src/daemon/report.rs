@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{event::Event, path::WsPath, problem::Problem},
+    sync::{Done, Report, Row, Trouble},
     workspace::settle::Progress,
 };
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,48 @@ pub struct SyncRow {
     /// `done`, `planned`, `pending`, `held`, `refused`.
     pub outcome: String,
     pub note: Option<String>,
+}
+
+impl SyncRow {
+    /// What a cycle did, held, planned and could not do, in that order.
+    pub(super) fn all_of(report: Report) -> Vec<Self> {
+        let done = |action: &'static str, outcome: &'static str| {
+            move |done: Done| SyncRow {
+                action: action.to_owned(),
+                path: Some(done.path),
+                key: Some(done.key),
+                what: done.what,
+                outcome: outcome.to_owned(),
+                note: None,
+            }
+        };
+        let row = |outcome: &'static str| {
+            move |row: Row| SyncRow {
+                action: row.action.name().to_owned(),
+                path: Some(row.path),
+                key: row.key,
+                what: row.what,
+                outcome: outcome.to_owned(),
+                note: None,
+            }
+        };
+        let trouble = |outcome: &'static str| {
+            move |trouble: Trouble| SyncRow {
+                action: "push".to_owned(),
+                path: trouble.path,
+                outcome: outcome.to_owned(),
+                note: Some(trouble.reason),
+                ..SyncRow::default()
+            }
+        };
+        let mut rows: Vec<SyncRow> = report.pulled.into_iter().map(done("pull", "done")).collect();
+        rows.extend(report.pushed.into_iter().map(done("push", "done")));
+        rows.extend(report.held.into_iter().map(row("held")));
+        rows.extend(report.planned.into_iter().map(row("planned")));
+        rows.extend(report.deferred.into_iter().map(trouble("pending")));
+        rows.extend(report.refused.into_iter().map(trouble("refused")));
+        rows
+    }
 }
 
 /// How unmounting went.
