@@ -97,7 +97,7 @@ impl Session {
         listen_to_events(&engine, &feed, &committer);
         forward_signals(stopper.clone())?;
         let threads = start_threads(&engine, &committer)?;
-        let watcher = Watcher::start(&engine.root, engine.settler.clone())?;
+        let watcher = Watcher::start(&engine.root, engine.settler.clone(), &at.state.join("marks"))?;
         Server { engine: engine.clone(), feed: feed.clone(), stop: stopper.clone() }.start()?;
         Ok(Self { engine, feed, committer, threads, catching_up: None, stopper, stops, watcher })
     }

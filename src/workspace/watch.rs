@@ -11,7 +11,7 @@ use crate::domain::{op::Actor, path::WsPath};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::Flag};
 use parking_lot::{Condvar, Mutex};
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     io,
     os::fd::{AsRawFd, OwnedFd},
     path::{Path, PathBuf},
@@ -38,7 +38,7 @@ pub struct Watcher {
     watcher: Option<RecommendedWatcher>,
     needs: Option<Sender<Need>>,
     scanner: Option<JoinHandle<()>>,
-    base: PathBuf,
+    marks: PathBuf,
     state: Arc<State>,
 }
 
@@ -47,8 +47,8 @@ pub struct Watcher {
 struct State {
     /// Scans that were asked for and are not done. Regular scans are never done.
     scans: AtomicUsize,
-    /// The name of a file whose making shows that everything before it was told.
-    mark: Mutex<Option<OsString>>,
+    /// A file whose making shows that everything before it was told.
+    mark: Mutex<Option<PathBuf>>,
     told: Condvar,
 }
 
@@ -62,8 +62,8 @@ enum Need {
 
 impl Watcher {
     /// Touches every path that changes. When the kernel's queue overflows, or a watch cannot be placed, it scans instead of
-    /// losing anything.
-    pub fn start(root: &Root, settler: Arc<Settler>) -> io::Result<Self> {
+    /// losing anything. `marks` is a folder for its own use, outside of the workspace.
+    pub fn start(root: &Root, settler: Arc<Settler>, marks: &Path) -> io::Result<Self> {
         let (needs, asked) = mpsc::channel();
         // Whoever makes a folder may set its times at once, and the watcher looks into each that is new.
         let folder = root.quiet_view().or_else(|_| root.fd().try_clone_to_owned())?;
@@ -78,23 +78,28 @@ impl Watcher {
             state,
         };
         let (state, first) = (handler.state.clone(), handler.clone());
+        // A daemon that was killed may have left one.
+        let _ = std::fs::remove_dir_all(marks);
+        std::fs::create_dir_all(marks)?;
         let mut watcher = notify::recommended_watcher(handler).map_err(io::Error::other)?;
         if let Err(error) = watcher.watch(&base, RecursiveMode::Recursive) {
             first.ask(need_after(&error));
         }
+        if let Err(error) = watcher.watch(marks, RecursiveMode::NonRecursive) {
+            tracing::debug!(%error, "what was not told yet is found by a scan");
+        }
         let scan = move || scan_when_asked(&settler, &asked, &scans);
         let scanner = thread::Builder::new().name("scan".into()).spawn(scan)?;
-        Ok(Self { watcher: Some(watcher), needs: Some(needs), scanner: Some(scanner), base, state })
+        Ok(Self { watcher: Some(watcher), needs: Some(needs), scanner: Some(scanner), marks: marks.to_owned(), state })
     }
 
     /// Returns when everything that happened before the call is touched. `false`: that cannot be known, scan.
     ///
-    /// The kernel tells in order, so it is enough to wait for the making of a file.
+    /// The kernel tells in order, so it is enough to wait for the making of a file, wherever it is watched.
     pub fn drain(&self) -> bool {
         let mut mark = self.state.mark.lock();
-        let file = tempfile::Builder::new().prefix(OUR_PREFIX).suffix(OUR_SUFFIX).tempfile_in(&self.base);
-        let Ok(file) = file else { return false };
-        *mark = file.path().file_name().map(ToOwned::to_owned);
+        let Ok(file) = tempfile::NamedTempFile::new_in(&self.marks) else { return false };
+        *mark = Some(file.path().to_owned());
         let waited = self.state.told.wait_while_for(&mut mark, |mark| mark.is_some(), PATIENCE);
         !waited.timed_out() && self.state.scans.load(Ordering::Acquire) == 0
     }
@@ -142,11 +147,8 @@ impl notify::EventHandler for Handler {
 
 impl Handler {
     fn look_for_mark(&self, event: &notify::Event) {
-        if !event.paths.iter().any(|path| is_ours(path)) {
-            return;
-        }
         let mut mark = self.state.mark.lock();
-        if mark.as_ref().is_some_and(|mark| event.paths.iter().any(|path| path.file_name() == Some(mark))) {
+        if mark.as_ref().is_some_and(|mark| event.paths.contains(mark)) {
             *mark = None;
             self.state.told.notify_all();
         }
@@ -239,7 +241,7 @@ mod tests {
         let store = Arc::new(Store::open(state.path()).unwrap());
         let config = SettleConfig { quiet_ms: 50, removal_ms: 300, open_ms: 1000 };
         let settler = Arc::new(Settler::new(root.clone(), store.clone(), Arc::new(Now), config));
-        let watcher = Watcher::start(&root, settler.clone()).unwrap();
+        let watcher = Watcher::start(&root, settler.clone(), &state.path().join("marks")).unwrap();
         let events = || store.events(0, 100).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| settler.run());
@@ -299,7 +301,8 @@ mod tests {
         let root = Arc::new(Root::open(dir.path()).unwrap());
         let store = Arc::new(Store::open(state.path()).unwrap());
         let settler = Arc::new(Settler::new(root.clone(), store, Arc::new(Now), SettleConfig::default()));
-        let watcher = Watcher::start(&root, settler.clone()).unwrap();
+        let marks = state.path().join("marks");
+        let watcher = Watcher::start(&root, settler.clone(), &marks).unwrap();
         for round in 0..50 {
             std::fs::write(dir.path().join("a.md"), format!("{round}\n")).unwrap();
             std::fs::create_dir_all(dir.path().join(format!("{round}/deep"))).unwrap();
@@ -307,8 +310,9 @@ mod tests {
             assert!(watcher.drain());
             assert_eq!(settler.settle_now().unwrap().len(), 2, "round {round}");
         }
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 51, "the mark does not stay");
-        std::fs::remove_dir_all(dir.path()).unwrap();
+        let entries = |dir: &Path| std::fs::read_dir(dir).unwrap().count();
+        assert_eq!((entries(dir.path()), entries(&marks)), (51, 0), "the mark does not stay");
+        std::fs::remove_dir_all(&marks).unwrap();
         assert!(!watcher.drain(), "where no mark can be made, nothing is known");
     }
 
