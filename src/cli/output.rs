@@ -63,14 +63,15 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Standard error for the log: one line an event, whatever is told in it.
+/// Standard error for the log: one line an event, whatever is told in it. An event that cannot be written is lost without a
+/// word: the logger would panic over it, and the disk of the log may be what is failing.
 pub struct LogWriter;
 
 impl Write for LogWriter {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = text.strip_suffix('\n').unwrap_or(&text);
-        writeln!(io::stderr().lock(), "{}", printable(line))?;
+        let _ = writeln!(io::stderr().lock(), "{}", printable(line));
         Ok(event.len())
     }
 
