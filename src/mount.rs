@@ -11,5 +11,5 @@ mod session;
 mod supervisor;
 
 pub use holders::{Hold, Holder, Holders, with_ancestors};
-pub use session::{MountError, MountOptions, Mounted, mount, take_away_dead, usable};
+pub use session::{MountError, MountOptions, Mounted, detach, mount, take_away_dead, usable};
 pub use supervisor::{Supervisor, supervise_main};

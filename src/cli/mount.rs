@@ -113,7 +113,15 @@ pub fn watch(args: &DirArgs, out: &mut Output) -> anyhow::Result<()> {
 }
 
 pub fn unmount(args: &UnmountArgs, out: &mut Output) -> anyhow::Result<()> {
-    let at = locate_healed(args.dir.as_deref())?;
+    let at = match locate_healed(args.dir.as_deref()) {
+        // Its disk may be gone, and the daemon with what it has in memory is still there.
+        Err(_) if args.force && detach(args.dir.as_deref())? => {
+            return Ok(
+                out.line("unmounted; the workspace cannot be read, so what was not committed before is not committed")?
+            );
+        }
+        found => found?,
+    };
     let dir = at.dir.display();
     let report = run::unmount(&at, args.force)?;
     if out.is_json() || report.outcome == IN_USE {
@@ -173,6 +181,11 @@ mod fuse {
         Ok(crate::mount::take_away_dead(path)?)
     }
 
+    /// Detaches the mount of ours at this folder; `false` where there is none.
+    pub fn detach(dir: Option<&Path>) -> io::Result<bool> {
+        crate::mount::detach(&std::path::absolute(dir.unwrap_or(Path::new(".")))?)
+    }
+
     pub fn supervise(args: &SuperviseArgs) -> io::Result<()> {
         crate::mount::supervise_main(args.fd, &args.mountpoint)
     }
@@ -187,10 +200,14 @@ mod fuse {
         anyhow::bail!("{} is a dead mount: `fusermount3 -uz` takes it away", path.display())
     }
 
+    pub fn detach(_dir: Option<&Path>) -> io::Result<bool> {
+        Ok(false)
+    }
+
     pub fn supervise(_args: &SuperviseArgs) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
 
-use fuse::heal;
 pub use fuse::supervise;
+use fuse::{detach, heal};

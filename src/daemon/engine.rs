@@ -22,7 +22,12 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use parking_lot::{Condvar, Mutex, RwLock};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Everything that acts on one workspace. Exactly one exists per workspace: it holds the lock.
 pub struct Engine {
@@ -71,6 +76,15 @@ impl settle::Content for Committed {
     fn read(&self, id: &str) -> Result<Vec<u8>, StoreError> {
         self.0.blob(id).map_err(|error| StoreError::Source(error.to_string()))
     }
+}
+
+/// Why nothing can be written in this folder, in the system's words; the index only knows that it failed.
+fn disk_trouble(folder: &Path) -> Option<String> {
+    let probe = tempfile::tempfile_in(folder).and_then(|mut file| {
+        file.write_all(&[0; 1 << 12])?;
+        file.sync_all()
+    });
+    probe.err().map(|error| format!("nothing can be written in {}: {error}", folder.display()))
 }
 
 /// Who the engine's own events are by.
@@ -279,8 +293,15 @@ impl Engine {
             conflicts: self.remotes.conflicts(),
             remotes: self.remotes.status(),
             last_event: self.store.last_event()?,
-            notes: role.notes.into_iter().chain(self.settler.trouble()).chain(self.store.notes()).collect(),
+            notes: role.notes.into_iter().chain(self.trouble()).chain(self.store.notes()).collect(),
         })
+    }
+
+    /// Why the newest operations are not in the journal, and what the disk says to that.
+    fn trouble(&self) -> impl Iterator<Item = String> {
+        let trouble = self.settler.trouble();
+        let disk = trouble.is_some().then(|| disk_trouble(&self.at.state)).flatten();
+        [trouble, disk].into_iter().flatten()
     }
 
     /// What is wrong with files, and what a crash left of saves.

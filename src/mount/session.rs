@@ -228,6 +228,15 @@ pub fn take_away_dead(path: &Path) -> Result<(), MountError> {
     heal(mountpoint).map_err(|error| MountError::Mountpoint(mountpoint.to_owned(), error))?
 }
 
+/// Takes away the mount of ours at this absolute path, whoever uses it; its daemon then ends by itself. `false`: there is
+/// none.
+pub fn detach(dir: &Path) -> io::Result<bool> {
+    match mounted_at(dir) {
+        Some(entry) if entry.is_ours() => unmount_lazily(dir).map(|()| true),
+        _ => Ok(false),
+    }
+}
+
 /// Takes a dead mount of ours away.
 fn heal(mountpoint: &Path) -> io::Result<Result<(), MountError>> {
     let name = mountpoint.file_name().ok_or(io::ErrorKind::InvalidInput)?;

@@ -28,7 +28,12 @@ impl Workspace {
 
     /// An empty folder.
     pub fn bare() -> Self {
-        let home = tempfile::Builder::new().prefix("ws-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        Self::bare_in(Path::new(env!("CARGO_TARGET_TMPDIR")))
+    }
+
+    /// An empty folder below this one, with everything that belongs to it.
+    pub fn bare_in(folder: &Path) -> Self {
+        let home = tempfile::Builder::new().prefix("ws-").tempdir_in(folder).unwrap();
         let home_path = home.path().canonicalize().unwrap();
         let dir = home_path.join("work");
         fs::create_dir(&dir).unwrap();
@@ -138,7 +143,7 @@ impl Drop for Workspace {
         // From elsewhere: nobody can stand in a dead mount.
         let mut unmount = self.command(env!("CARGO_BIN_EXE_trackfs"));
         let _ = unmount.current_dir("/").args(["unmount", "--force"]).arg(&self.dir).output();
-        for mount in mounts_below(&self.home.path().canonicalize().unwrap()) {
+        for mount in self.home.path().canonicalize().iter().flat_map(|home| mounts_below(home)) {
             let _ = Command::new("umount").arg("-l").arg(&mount).status();
         }
         // A daemon that did not listen is found by its lock.
