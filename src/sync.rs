@@ -34,10 +34,15 @@ use crate::{
         store::{OutboxEntry, OutboxState, Store, StoreError},
     },
 };
+use backoff::Wait;
 use cycle::{Cycle, Volatile};
+use jiff::SignedDuration;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Within this all trackers renew their limits: a time beyond it is another clock's.
+const LIMIT_PERIOD: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a [`Syncer`] is made of.
 pub struct Parts {
@@ -165,8 +170,8 @@ pub struct RemoteHealth {
     pub state: HealthState,
     pub last_contact: Option<Timestamp>,
     pub last_error: Option<String>,
-    /// Before this nothing is asked.
-    pub waiting_until: Option<Timestamp>,
+    /// Until it is over nothing is asked.
+    pub waiting: Option<Wait>,
     /// Remaining and whole rate limit.
     pub budget: Option<(u64, u64)>,
     pub pending: usize,
@@ -294,13 +299,15 @@ impl Syncer {
     fn scarce_until(&self) -> Option<Timestamp> {
         let Budget { remaining, limit, reset } = self.parts.provider.budget()?;
         let is_scarce = remaining.saturating_mul(10) < limit;
-        reset.filter(|reset| is_scarce && self.parts.clock.now() < *reset)
+        let now = self.parts.clock.now();
+        let is_ahead = |left: SignedDuration| left.is_positive() && left <= LIMIT_PERIOD;
+        reset.filter(|reset| is_scarce && is_ahead(reset.duration_since(now)))
     }
 
     fn may_run(&self, asked: bool) -> Result<(), SyncError> {
         let health = self.health.lock();
         let remote = self.parts.name.clone();
-        let until = health.waiting_until.filter(|until| self.parts.clock.now() < *until);
+        let until = health.waiting.and_then(|wait| wait.until(self.parts.clock.now()));
         match (health.state, until) {
             // Who goes on asking is shut out for longer.
             (HealthState::Limited, Some(until)) => Err(SyncError::Waiting { remote, until }),
@@ -320,7 +327,7 @@ impl Syncer {
             return;
         };
         health.last_error = Some(error.to_string());
-        health.waiting_until = None;
+        health.waiting = None;
         health.state = match error {
             SyncError::Remote(RemoteError::Unauthorized { .. }) => HealthState::Stopped,
             SyncError::Remote(error) => {
@@ -332,7 +339,7 @@ impl Syncer {
                     RemoteError::Offline { .. } => (backoff.min(backoff::RECONNECT), HealthState::Waiting),
                     _ => (backoff, HealthState::Waiting),
                 };
-                health.waiting_until = Some(later(now, wait));
+                health.waiting = Some(Wait::new(now, wait));
                 state
             }
             _ => HealthState::Failed,
@@ -347,7 +354,7 @@ impl RemoteHealth {
             state: HealthState::Unknown,
             last_contact: None,
             last_error: None,
-            waiting_until: None,
+            waiting: None,
             budget: None,
             pending: 0,
             held: 0,
@@ -356,11 +363,6 @@ impl RemoteHealth {
             failures: 0,
         }
     }
-}
-
-/// `now + wait`; the end of time when that cannot be said.
-fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// Spreads the waits of different things.

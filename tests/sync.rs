@@ -609,6 +609,20 @@ fn a_remote_that_asks_to_wait_is_not_asked_before_by_anybody() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_keeps_nobody_waiting() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    const DAY: i64 = 86_400;
+    world.later(DAY);
+    simulator.inject(Fault::RateLimited(std::time::Duration::from_secs(90)));
+    assert!(syncer.pull().is_err());
+    assert!(matches!(syncer.pull(), Err(SyncError::Waiting { .. })));
+    world.later(-DAY);
+    set(&simulator, &key, Field::Title, "Changed there");
+    assert_eq!(syncer.pull().unwrap().pulled.len(), 1);
+}
+
+#[test]
 fn a_network_that_was_away_for_long_is_noticed_within_half_a_minute() {
     let (world, simulator) = (World::new(), linear());
     let (syncer, key) = linked(&world, &simulator, "linear");

@@ -311,9 +311,7 @@ impl Remote {
 
     /// How long the remote is not to be asked, if it is not.
     fn retry_in(&self) -> Option<Duration> {
-        let until = self.health()?.waiting_until?;
-        let wait = until.duration_since(self.tools.clock.now());
-        wait.is_positive().then(|| wait.unsigned_abs())
+        self.health()?.waiting?.left(self.tools.clock.now())
     }
 
     fn health(&self) -> Option<RemoteHealth> {

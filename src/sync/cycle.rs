@@ -2,6 +2,7 @@
 
 use super::{
     Action, Conflict, Done, Report, Row, SyncError, Syncer, Trouble,
+    backoff::Wait,
     intents::{self, Sent},
     memory::{Memory, fingerprint},
     outbox::Outbox,
@@ -34,8 +35,8 @@ use uuid::Uuid;
 pub(super) struct Volatile {
     /// Fingerprint of the files of each object that had nothing to send, by id.
     pub in_step: BTreeMap<String, ContentHash>,
-    /// Entries that failed are not tried before.
-    pub not_before: BTreeMap<(WsPath, Action), Timestamp>,
+    /// Entries that failed are not tried before these are over.
+    pub waits: BTreeMap<(WsPath, Action), Wait>,
     /// Linked keys that a full listing did not explain.
     pub unknown_keys: BTreeSet<String>,
     /// What the remote can do, once it was heard: so that an offline cycle still knows what waits to be sent.

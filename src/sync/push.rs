@@ -4,10 +4,10 @@
 //! request and until its answer is in git and in the file, and is one field-wise patch of what really changed.
 
 use super::{
-    Action, Options, Parts, Row, SyncError, Trouble, backoff,
+    Action, Options, Parts, Row, SyncError, Trouble,
+    backoff::{self, Wait},
     conflict::States,
     cycle::{Cycle, names},
-    later,
     names::issue_paths,
     seed,
     tickets::{Absence, Found, Ticket},
@@ -250,8 +250,9 @@ impl Cycle<'_> {
         if sent.is_some_and(|sent| self.is_open(sent)) {
             return Ok(None);
         }
-        match self.volatile.not_before.get(&(row.path.clone(), row.action)) {
-            Some(until) if !self.asked && now < *until => {
+        let wait = self.volatile.waits.get(&(row.path.clone(), row.action));
+        match wait.and_then(|wait| wait.until(now)) {
+            Some(until) if !self.asked => {
                 self.report
                     .deferred
                     .push(Trouble { path: Some(row.path.clone()), reason: format!("tried again at {until}") });
@@ -311,8 +312,8 @@ impl Cycle<'_> {
                 let state = self.outbox.get(&row.path, row.action).map_or(OutboxState::Sent, |entry| entry.state);
                 self.outbox.set(entry.id, state, Some(&text))?;
                 let wait = backoff::delay(entry.attempts + 1, seed(row.path.as_str()));
-                let until = later(self.now(), wait);
-                self.volatile.not_before.insert((row.path.clone(), row.action), until);
+                let wait = Wait::new(self.now(), wait);
+                self.volatile.waits.insert((row.path.clone(), row.action), wait);
                 self.report.deferred.push(trouble);
             }
         }

@@ -62,8 +62,8 @@ impl Cycle<'_> {
                 self.finish_create(&entry, intent, id)?;
                 continue;
             }
-            let waits = self.volatile.not_before.get(&(entry.path.clone(), Action::Create));
-            if !self.asked && waits.is_some_and(|until| self.now() < *until) {
+            let wait = self.volatile.waits.get(&(entry.path.clone(), Action::Create));
+            if !self.asked && wait.is_some_and(|wait| wait.until(self.now()).is_some()) {
                 continue;
             }
             let known = |id: &str| self.tracking.issues.contains_key(id);
