@@ -124,13 +124,17 @@ impl<'document> Block<'document> {
         ways.into_iter().flatten().chain([self.whole_lines(key, node, value)]).collect()
     }
 
-    /// The field's lines; and where a block scalar above would take them over, the blank lines below as well.
+    /// The field's lines, of an absent value those of the key; and where a block scalar above would take them over, the
+    /// blank lines below as well.
     pub fn removals(&self, key: &Key, node: &Node) -> Vec<Splice> {
         let start = self.line_start(key.span.start);
+        // A value that is not there stands where the parser noticed it: below blank lines, for a key like `? a`.
+        let of_key = node.span.is_empty().then(|| end_of_line(self.bytes(), key.span.end));
         let end = end_of_line(self.bytes(), self.end_of(Some(key), node));
         let blank = self.text[end..].len() - self.text[end..].trim_start_matches(WHITE).len();
         let with_blank = self.line_start(end + blank).max(end);
-        [end, with_blank].map(|end| Splice { range: start..end, text: String::new() }).into()
+        let ends = of_key.into_iter().chain([end, with_blank]);
+        ends.map(|end| Splice { range: start..end, text: String::new() }).collect()
     }
 
     /// The value alone, on the lines it stands on.

@@ -129,6 +129,21 @@ fn a_lone_carriage_return_ends_a_line() {
 }
 
 #[test]
+fn blank_lines_below_a_key_without_a_value_stay_when_it_is_removed() {
+    for (text, expected) in [
+        ("---\n? a+\n  y\n\n---\n", "---\n\n---\n"),
+        ("---\n? a\n# why\n\nb: 1\n---\n", "---\n# why\n\nb: 1\n---\n"),
+        ("---\n? a\n:\n\nb: 1\n---\n", "---\n\nb: 1\n---\n"),
+        ("---\na:\n\nb: 1\n---\n", "---\n\nb: 1\n---\n"),
+    ] {
+        let mut document = Document::parse(text.as_bytes());
+        let key = document.fields().keys().next().unwrap().clone();
+        document.remove(&key).unwrap();
+        assert_eq!(String::from_utf8_lossy(document.bytes()), expected);
+    }
+}
+
+#[test]
 fn blank_lines_below_a_block_scalar_stay_unless_it_keeps_them() {
     check("c++: |\n  x\n\nb: 1", "c++", json!("y\nz\n"), "c++: |\n  y\n  z\n\nb: 1");
     check("a: | # a + b\n  x\n\nb: 1", "a", json!("y\nz\n"), "a: | # a + b\n  y\n  z\n\nb: 1");
