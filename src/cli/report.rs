@@ -178,11 +178,12 @@ fn sync(report: &SyncReport, out: &mut Output) -> io::Result<()> {
 }
 
 fn remote_report(report: &RemoteReport, dry_run: bool, out: &mut Output) -> io::Result<()> {
-    let summary = match (report.rows.len(), dry_run) {
-        (0, _) => "in step".to_owned(),
-        (rows, true) => format!("{} to do", count(rows, "change")),
-        (rows, false) => count(rows, "change"),
-    };
+    let conflicts = report.rows.iter().filter(|row| row.outcome == "conflict").count();
+    let changes = report.rows.len() - conflicts;
+    let changes = (changes > 0).then(|| count(changes, "change") + if dry_run { " to do" } else { "" });
+    let conflicts = (conflicts > 0).then(|| format!("{} (`trackfs resolve`)", count(conflicts, "conflict")));
+    let parts: Vec<String> = changes.into_iter().chain(conflicts).collect();
+    let summary = if parts.is_empty() { "in step".to_owned() } else { parts.join(", ") };
     out.line(format!("{}: {}", report.remote, report.error.as_deref().unwrap_or(&summary)))?;
     section_lines(out, &report.rows.iter().map(sync_row).collect::<Vec<_>>())?;
     if report.held > 0 {

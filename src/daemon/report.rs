@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{event::Event, path::WsPath, problem::Problem},
-    sync::{Done, Report, Row, Trouble},
+    sync::{Conflict, Done, Report, Row, Trouble},
     workspace::settle::Progress,
 };
 use serde::{Deserialize, Serialize};
@@ -139,7 +139,7 @@ pub struct SyncRow {
     pub key: Option<String>,
     /// Field names.
     pub what: Vec<String>,
-    /// `done`, `planned`, `pending`, `held`, `refused`.
+    /// `done`, `planned`, `pending`, `held`, `refused`, `conflict`.
     pub outcome: String,
     pub note: Option<String>,
 }
@@ -176,12 +176,23 @@ impl SyncRow {
                 ..SyncRow::default()
             }
         };
+        let conflict = |conflict: Conflict| SyncRow {
+            action: "conflict".to_owned(),
+            path: Some(conflict.path),
+            key: Some(conflict.key),
+            what: vec![conflict.field],
+            outcome: "conflict".to_owned(),
+            note: None,
+        };
+        // A plan says so itself.
+        let conflicts = if report.planned.is_empty() { report.conflicts } else { Vec::new() };
         let mut rows: Vec<SyncRow> = report.pulled.into_iter().map(done("pull", "done")).collect();
         rows.extend(report.pushed.into_iter().map(done("push", "done")));
         rows.extend(report.held.into_iter().map(row("held")));
         rows.extend(report.planned.into_iter().map(row("planned")));
         rows.extend(report.deferred.into_iter().map(trouble("pending")));
         rows.extend(report.refused.into_iter().map(trouble("refused")));
+        rows.extend(conflicts.into_iter().map(conflict));
         rows
     }
 }

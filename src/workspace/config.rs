@@ -233,6 +233,9 @@ fn explain(error: &serde_saphyr::Error) -> String {
             let hint = nearest(field, expected.iter().copied()).map(|key| format!("; did you mean `{key}`?"));
             format!("{place}unknown key `{field}`{}", hint.unwrap_or_default())
         }
+        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("{place}`{key}` is set twice; make one of the two")
+        }
         other => {
             let message = other.to_string();
             format!("{place}{}", message.lines().next().unwrap_or("it cannot be read"))
@@ -323,6 +326,7 @@ mod tests {
             ("settle:\n  quiet: 5\n", "line 2, column 3: unknown key `quiet`; did you mean `quiet_ms`?"),
             ("vaildation: on\n", "line 1, column 1: unknown key `vaildation`; did you mean `validation`?"),
             ("zzz: 1\n", "line 1, column 1: unknown key `zzz`"),
+            ("remotes: {}\nremotes: {}\n", "line 2, column 1: `remotes` is set twice; make one of the two"),
             ("commit: {idle: -1}\n", "`commit.idle` must be a number of seconds from 0 to 31536000, not -1"),
             ("commit: {idle: .nan}\n", "`commit.idle` must be a number of seconds from 0 to 31536000, not NaN"),
             ("commit: {max: 1}\n", "`commit.max` is shorter than `commit.idle`"),
