@@ -78,12 +78,9 @@ impl settle::Content for Committed {
     }
 }
 
-/// Why nothing can be written in this folder, in the system's words; the index only knows that it failed.
+/// Why nothing can be written in this folder, in the system's words; the index only knows that it failed, once it has.
 fn disk_trouble(folder: &Path) -> Option<String> {
-    let probe = tempfile::tempfile_in(folder).and_then(|mut file| {
-        file.write_all(&[0; 1 << 12])?;
-        file.sync_all()
-    });
+    let probe = tempfile::tempfile_in(folder).and_then(|mut file| file.write_all(&[0; 1 << 12]));
     probe.err().map(|error| format!("nothing can be written in {}: {error}", folder.display()))
 }
 
@@ -297,11 +294,9 @@ impl Engine {
         })
     }
 
-    /// Why the newest operations are not in the journal, and what the disk says to that.
+    /// Why the newest operations are not in the journal, or the next ones will not be.
     fn trouble(&self) -> impl Iterator<Item = String> {
-        let trouble = self.settler.trouble();
-        let disk = trouble.is_some().then(|| disk_trouble(&self.at.state)).flatten();
-        [trouble, disk].into_iter().flatten()
+        [self.settler.trouble(), disk_trouble(&self.at.state)].into_iter().flatten()
     }
 
     /// What is wrong with files, and what a crash left of saves.
