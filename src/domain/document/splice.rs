@@ -121,7 +121,12 @@ impl<'document> Block<'document> {
     /// Ways to give a field a value, the least first.
     pub fn replacements(&self, key: &Key, node: &Node, value: &Value) -> Vec<Splice> {
         let ways = [self.differing_items(node, value), self.in_place(key, node, value)];
-        ways.into_iter().flatten().chain([self.whole_lines(key, node, value)]).collect()
+        let whole = self.whole_lines(key, node, written(value, node.style));
+        // A block scalar would take over a comment that stands deeper below it.
+        let quoted = value
+            .is_string()
+            .then(|| self.whole_lines(key, node, (scalar::styled(value, Style::DoubleQuoted), Vec::new())));
+        ways.into_iter().flatten().chain([whole]).chain(quoted).collect()
     }
 
     /// The field's lines, of an absent value those of the key; and where a block scalar above would take them over, the
@@ -158,13 +163,12 @@ impl<'document> Block<'document> {
     }
 
     /// Everything after the colon, except a comment, which stays on the first line.
-    fn whole_lines(&self, key: &Key, node: &Node, value: &Value) -> Splice {
+    fn whole_lines(&self, key: &Key, node: &Node, (first, rest): (String, Vec<String>)) -> Splice {
         let start = self.after_colon(key).unwrap_or(key.span.end);
         let content_end = self.end_of(Some(key), node).max(start);
         let end = self.line_end(content_end);
         let begins_below = node.style == Style::BlockScalar || self.line_end(start) < node.span.start;
         let comment = comment(&self.text[if begins_below { start..self.line_end(start) } else { content_end..end }]);
-        let (first, rest) = written(value, node.style);
         let rest: String = rest.iter().map(|line| format!("{}{}", self.eol, indented(self.indent(), line))).collect();
         let space = if first.is_empty() { "" } else { " " };
         Splice { range: start..end, text: format!("{space}{first}{comment}{rest}") }

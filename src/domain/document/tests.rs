@@ -129,6 +129,15 @@ fn a_lone_carriage_return_ends_a_line() {
 }
 
 #[test]
+fn a_long_text_is_quoted_where_a_block_would_take_over_the_comment_below() {
+    let mut document = Document::parse(b"---\na: 1\n      # why\n---\n");
+    document.set("a", &Value::from("p\nq")).unwrap();
+    assert_eq!(String::from_utf8_lossy(document.bytes()), "---\na: \"p\\nq\"\n      # why\n---\n");
+    document.set("a", &Value::from(1)).unwrap();
+    assert_eq!(String::from_utf8_lossy(document.bytes()), "---\na: 1\n      # why\n---\n");
+}
+
+#[test]
 fn blank_lines_below_a_key_without_a_value_stay_when_it_is_removed() {
     for (text, expected) in [
         ("---\n? a+\n  y\n\n---\n", "---\n\n---\n"),
