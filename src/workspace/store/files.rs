@@ -2,6 +2,7 @@
 
 use super::{
     Store, StoreError,
+    database::Database,
     history::{collect, json, path},
 };
 use crate::{
@@ -206,6 +207,27 @@ impl Store {
             Ok(())
         })
     }
+}
+
+/// Reads every row as queries do. SQLite finds nothing wrong with bytes in a row that are no text, or no JSON.
+pub(super) fn read_through(index: &Database) -> Result<(), StoreError> {
+    index.read(|connection| {
+        let each = |query: &str, read: fn(&Row) -> Result<(), StoreError>| {
+            let mut statement = connection.prepare(query)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                read(row)?;
+            }
+            Ok(())
+        };
+        each("SELECT path, ino, size, mtime, ctime, title, status FROM files", |row| {
+            let (_, _): (String, String) = (row.get(5)?, row.get(6)?);
+            path(row, 0).and(fingerprint(row)).map(drop)
+        })?;
+        each("SELECT path, snapshot FROM snapshots", |row| path(row, 0).and(json::<Snapshot>(row, 1)).map(drop))?;
+        each("SELECT path FROM keys", |row| path(row, 0).map(drop))?;
+        each("SELECT problem FROM problems", |row| json::<Problem>(row, 0).map(drop))
+    })
 }
 
 /// Bounds of the paths below a folder: `0` follows `/` in ASCII.

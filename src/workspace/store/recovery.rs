@@ -7,7 +7,7 @@
 use super::{
     StoreError,
     database::{Database, Durability},
-    history, log, outbox, schema,
+    files, history, log, outbox, schema,
     seal::Seal,
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
@@ -28,7 +28,7 @@ pub(super) fn open_index(dir: &Path, may_set_aside: bool) -> Result<Database, St
     let open = || Database::open(&file, Durability::Normal, schema::INDEX);
     let sealed = may_set_aside && Seal::break_open(&file);
     match open() {
-        Ok(index) if !may_set_aside || sealed || (index.is_sound() && index.has_schema(schema::INDEX)) => Ok(index),
+        Ok(index) if !may_set_aside || sealed || is_whole(&index) => Ok(index),
         // One of a newer trackfs, too: nothing is in it that cannot be made again.
         Err(error) if !may_set_aside || !(is_damage(&error, &file) || matches!(error, StoreError::TooNew)) => {
             Err(error)
@@ -42,6 +42,10 @@ pub(super) fn open_index(dir: &Path, may_set_aside: bool) -> Result<Database, St
             open()
         }
     }
+}
+
+fn is_whole(index: &Database) -> bool {
+    index.is_sound() && index.has_schema(schema::INDEX) && files::read_through(index).is_ok()
 }
 
 /// Opens the journal; a damaged one is set aside, and the new one goes on with its numbers and its outbox.
