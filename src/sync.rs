@@ -18,6 +18,7 @@ mod push;
 mod resolve;
 mod send;
 mod tickets;
+mod tracker;
 
 pub use conflict::conflicts;
 pub use memory::Conflict;

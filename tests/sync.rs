@@ -84,6 +84,35 @@ fn a_pulled_issue_is_edited_and_pushed() {
     );
 }
 
+/// The default schema without, and with, a field.
+fn schema(line: &str) -> [String; 2] {
+    let with = trackfs::domain::schema::DEFAULT_SCHEMA.to_owned();
+    assert!(with.contains(line));
+    [with.replace(line, ""), with]
+}
+
+#[test]
+fn a_field_that_the_schema_gets_later_is_taken_and_not_cleared() {
+    let (world, simulator) = (World::new(), linear());
+    let [without, with] = schema("  due: date\n");
+    world.write(".trackfs/schema.yaml", &without);
+    world.settle();
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    set(&simulator, &key, Field::Due, "2026-12-01");
+    world.edit(&file, "Login fails", "Sign-in fails");
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert!(!world.read(&file).contains("due:"), "{}", world.read(&file));
+    assert_eq!(text(&only(&simulator), Field::Due), "2026-12-01");
+
+    world.write(".trackfs/schema.yaml", &with);
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains("due: 2026-12-01"), "{}", world.read(&file));
+    assert_eq!(simulator.writes(), [format!("update {key}: title")]);
+}
+
 #[test]
 fn a_quiet_workspace_sends_and_writes_nothing() {
     let (world, simulator) = (World::new(), linear());

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::schema::StatusKind;
+use super::schema::{Schema, StatusKind};
 
 /// A field that crosses between a ticket and a remote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,6 +51,11 @@ impl Field {
             Field::Labels => MergeKind::Set,
             _ => MergeKind::Scalar,
         }
+    }
+
+    /// Whether a ticket of this schema has the field. Every ticket has a title, a body and a status.
+    pub fn is_in(self, schema: &Schema) -> bool {
+        matches!(self, Self::Title | Self::Body | Self::Status) || schema.field(self.name()).is_some()
     }
 
     /// The name of the field in a ticket's frontmatter (the body has none) and in messages.

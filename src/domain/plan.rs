@@ -154,7 +154,7 @@ pub fn plan(
         (None, Some(local), None) => create(local, capabilities),
         (Some(_), Some(_), None) => just(Presence::Gone),
         (Some(base), None, Some(_)) if base.is_let_go() => just(Presence::Nothing),
-        (Some(base), None, Some(remote)) => just(removed(base, remote, capabilities, style)),
+        (Some(base), None, Some(remote)) => just(removed(base, remote, capabilities)),
         (base, Some(local), Some(remote)) => merge_both(base, local, remote, capabilities, Rules { style, merge_text }),
     }
 }
@@ -178,11 +178,11 @@ fn outgoing(field: Field, value: &FieldValue) -> FieldValue {
     }
 }
 
-fn removed(base: &RemoteIssue, remote: &RemoteIssue, capabilities: &Capabilities, style: Style) -> Presence {
+fn removed(base: &RemoteIssue, remote: &RemoteIssue, capabilities: &Capabilities) -> Presence {
     if remote.archived {
         return Presence::Nothing;
     }
-    if base.archived || !unchanged(base, remote, style) {
+    if base.archived || !unchanged(base, remote, capabilities) {
         return Presence::Restore;
     }
     let status = remote.fields.get(&Field::Status).and_then(FieldValue::as_text);
@@ -200,13 +200,20 @@ pub fn was_archived(base: &RemoteIssue, remote: &RemoteIssue, capabilities: &Cap
     if let Some(status) = base.fields.get(&Field::Status) {
         open.fields.insert(Field::Status, status.clone());
     }
-    (remote.archived || is_canceled) && unchanged(base, &open, style(capabilities))
+    (remote.archived || is_canceled) && unchanged(base, &open, capabilities)
 }
 
-/// Whether the remote says the same as when it was last agreed with, its comments included.
-fn unchanged(base: &RemoteIssue, remote: &RemoteIssue, style: Style) -> bool {
-    let fields = base.fields.keys().eq(remote.fields.keys())
-        && base.fields.iter().all(|(field, value)| merge::same(*field, value, &remote.fields[field], style));
+/// Whether the remote says the same in the fields that are synced as when it was last agreed with, and in its comments.
+fn unchanged(base: &RemoteIssue, remote: &RemoteIssue, capabilities: &Capabilities) -> bool {
+    let style = style(capabilities);
+    let synced = |issue: &RemoteIssue| {
+        let mut fields = issue.fields.clone();
+        fields.retain(|field, _| capabilities.fields.contains(field));
+        fields
+    };
+    let (before, now) = (synced(base), synced(remote));
+    let fields = before.keys().eq(now.keys())
+        && before.iter().all(|(field, value)| merge::same(*field, value, &now[field], style));
     let comment = |comment: &RemoteComment| {
         base.comments.iter().any(|known| known.id == comment.id && markdown::same(&known.body, &comment.body, style))
     };

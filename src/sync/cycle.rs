@@ -67,6 +67,7 @@ pub(super) struct Cycle<'a> {
     pub volatile: &'a mut Volatile,
     /// A person waits for it: nothing is put off because it failed lately.
     pub asked: bool,
+    /// Without the fields that the schema does not have.
     pub capabilities: Capabilities,
     pub mapping: Mapping,
     pub tracking: Tracking,
@@ -93,12 +94,13 @@ pub(super) struct Cycle<'a> {
 impl<'a> Cycle<'a> {
     pub fn begin(sync: &'a Syncer, volatile: &'a mut Volatile, asked: bool) -> Result<Self, SyncError> {
         let parts = &sync.parts;
-        let capabilities = match volatile.capabilities.take() {
+        let mut capabilities = match volatile.capabilities.take() {
             Some(known) => known,
             None => parts.provider.capabilities()?,
         };
         volatile.capabilities = Some(capabilities.clone());
         let schema = parts.settler.schema();
+        capabilities.fields.retain(|field| field.is_in(&schema));
         if volatile.schema.as_ref() != Some(&schema) {
             volatile.in_step.clear();
             volatile.at_rest = None;
@@ -108,7 +110,7 @@ impl<'a> Cycle<'a> {
         let stamp = Stamp { mark: parts.store.mark()?, tip: parts.repo.tracking_tip(&parts.name)? };
         let kept = volatile.kept.take().filter(|kept| kept.stamp == stamp);
         let is_new = kept.is_none();
-        let Kept { tracking, tickets, memory, .. } = match kept {
+        let Kept { tracking, tickets, mut memory, .. } = match kept {
             Some(kept) => kept,
             None => Kept {
                 stamp: stamp.clone(),
@@ -117,6 +119,7 @@ impl<'a> Cycle<'a> {
                 memory: Memory::load(&parts.store, &parts.name)?,
             },
         };
+        memory.fields.retain(|field| capabilities.fields.contains(field));
         let mut cycle = Self {
             sync,
             volatile,

@@ -13,7 +13,7 @@ use crate::{
     workspace::store::{Store, StoreError},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -29,6 +29,8 @@ pub struct Memory {
     pub conflicts: Vec<Conflict>,
     /// When everything was last listed.
     pub listed: Option<Timestamp>,
+    /// Fields that are read since then.
+    pub fields: BTreeSet<Field>,
 }
 
 /// A field that both sides changed.

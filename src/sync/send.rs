@@ -68,7 +68,7 @@ impl Cycle<'_> {
             }
             let known = |id: &str| self.tracking.issues.contains_key(id);
             let lost = Lost { intent, fields: &sent.fields, not_before: sent.not_before.as_deref(), known: &known };
-            match self.sync.parts.provider.find_created(&lost) {
+            match self.tracker().find_created(&lost) {
                 Ok(Some(issue)) => self.created(&entry, intent, issue, false)?,
                 Ok(None) if self.is_open(&sent) => {
                     let reason = format!("{} did not answer; whether it was made shows later", self.name());
@@ -94,7 +94,7 @@ impl Cycle<'_> {
             Sent { action: Action::Create, path, fields: fields.clone(), not_before, at, issue: None, made: None },
         )?;
         self.step("create.sent")?;
-        let issue = self.sync.parts.provider.create(intent, &fields)?;
+        let issue = self.tracker().create(intent, &fields)?;
         self.step("create.answered")?;
         self.created(entry, intent, issue, true)
     }
@@ -151,7 +151,7 @@ impl Cycle<'_> {
         self.outbox.set(entry.id, OutboxState::Sent, None)?;
         self.step("update.sent")?;
         let patch = Patch { fields, base: remote.fields.clone() };
-        let answer = self.sync.parts.provider.update(id, &patch)?;
+        let answer = self.tracker().update(id, &patch)?;
         self.step("update.answered")?;
         let key = answer.key.clone();
         let request = Request { path: &ticket.path, fields: &patch.fields, before: &remote.fields, at_once: true };
@@ -171,7 +171,7 @@ impl Cycle<'_> {
     /// Looks at the object as it is now, and first brings what changed there into the file. `None`: not to be sent now.
     fn refresh(&mut self, id: &str) -> Result<Option<(Ticket, RemoteIssue)>, SyncError> {
         let base = self.tracking.issues[id].clone();
-        let Some(remote) = self.sync.parts.provider.fetch(id)? else {
+        let Some(remote) = self.tracker().fetch(id)? else {
             self.gone(base)?;
             return Ok(None);
         };
@@ -264,8 +264,7 @@ impl Cycle<'_> {
 
     pub fn archive(&mut self, id: &str, entry: &OutboxEntry) -> Result<(), SyncError> {
         let base = self.tracking.issues[id].clone();
-        let provider = &self.sync.parts.provider;
-        let Some(remote) = provider.fetch(id)? else {
+        let Some(remote) = self.tracker().fetch(id)? else {
             self.gone(base)?;
             return Ok(self.outbox.remove(entry.id)?);
         };
@@ -275,9 +274,9 @@ impl Cycle<'_> {
         }
         self.outbox.set(entry.id, OutboxState::Sent, None)?;
         self.step("archive.sent")?;
-        provider.archive(id)?;
+        self.sync.parts.provider.archive(id)?;
         self.step("archive.answered")?;
-        let after = provider.fetch(id)?.unwrap_or(RemoteIssue { archived: true, ..base });
+        let after = self.tracker().fetch(id)?.unwrap_or(RemoteIssue { archived: true, ..base });
         self.archived(entry, after)
     }
 
@@ -287,7 +286,7 @@ impl Cycle<'_> {
         for entry in self.outbox.sent(Action::Archive) {
             let is_its = |base: &&RemoteIssue| self.removed_path(base).as_ref() == Some(&entry.path);
             let Some(base) = self.tracking.issues.values().find(is_its).cloned() else { continue };
-            match self.sync.parts.provider.fetch(&base.id) {
+            match self.tracker().fetch(&base.id) {
                 // It was told of, or never carried out.
                 Ok(Some(remote)) if remote == base => self.outbox.remove(entry.id)?,
                 Ok(Some(remote)) if plan::was_archived(&base, &remote, &self.capabilities) => {
