@@ -34,6 +34,8 @@ conformance! {
     each_field_that_may_be_empty_can_be_cleared,
     every_state_can_be_reached_and_left,
     an_unknown_state_is_refused,
+    what_is_not_there_is_refused_and_what_is_there_named,
+    what_is_there_is_known_whatever_its_case,
     a_new_label_is_made_and_a_known_one_reused,
     labels_change_by_members_and_keep_what_others_added,
     comments_come_with_their_issue_in_order,

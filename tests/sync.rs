@@ -114,6 +114,64 @@ fn a_field_that_the_schema_gets_later_is_taken_and_not_cleared() {
 }
 
 #[test]
+fn what_a_ticket_is_filed_under_crosses_both_ways_and_only_where_it_can_be_said() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let hub = github();
+    let beside = world.remote("github", &hub);
+    let file = format!("tickets/{key}.md");
+    let filed = |simulator: &Simulator| {
+        let issue = only(simulator);
+        let named = |field| issue.fields.get(&field).and_then(FieldValue::as_text).unwrap_or("-").to_owned();
+        [Field::Project, Field::Milestone, Field::Cycle].map(named)
+    };
+    let with_hub = format!("sync: {{linear: {key}, github: new}}");
+    world.edit(
+        &file,
+        &format!("sync: {{linear: {key}}}"),
+        &format!("project: launch\nmilestone: v1\ncycle: 2\n{with_hub}"),
+    );
+    world.cycle(&syncer);
+    world.cycle(&beside);
+    assert_eq!(filed(&simulator), ["Launch", "v1", "2"]);
+    assert_eq!(filed(&hub), ["-", "v1", "-"], "GitHub has milestones alone");
+    assert!(world.read(&file).contains("project: launch\nmilestone: v1\ncycle: 2\n"), "{}", world.read(&file));
+
+    set(&simulator, &key, Field::Cycle, "3");
+    set(&hub, "1", Field::Milestone, "v2");
+    for _ in 0..2 {
+        world.cycle(&beside);
+        world.cycle(&syncer);
+    }
+    assert!(world.read(&file).contains("project: launch\nmilestone: v2\ncycle: 3\n"), "{}", world.read(&file));
+    assert_eq!(filed(&simulator), ["Launch", "v2", "3"]);
+
+    world.edit(&file, "milestone: v2\ncycle: 3\n", "");
+    world.cycle(&beside);
+    world.cycle(&syncer);
+    assert_eq!(
+        (filed(&simulator), filed(&hub)),
+        (["Launch", "-", "-"].map(str::to_owned), ["-"; 3].map(str::to_owned))
+    );
+    assert_eq!((world.cycle(&syncer), world.cycle(&beside)), (Report::default(), Report::default()));
+}
+
+#[test]
+fn a_milestone_that_is_not_there_is_a_problem_that_names_those_that_are() {
+    let (world, simulator) = (World::new(), github());
+    let (syncer, key) = linked(&world, &simulator, "github");
+    let file = format!("tickets/{key}.md");
+    world.edit(&file, "title:", "milestone: v9\ntitle:");
+    let report = world.cycle(&syncer);
+    let reason = "github refused milestone: \"v9\" is not one of: v1, v2";
+    assert_eq!(report.refused.iter().map(|trouble| trouble.reason.as_str()).collect::<Vec<_>>(), [reason]);
+    assert!(world.read(&file).contains("milestone: v9"));
+    world.edit(&file, "v9", "v1");
+    world.cycle(&syncer);
+    assert_eq!(text(&only(&simulator), Field::Milestone), "v1");
+}
+
+#[test]
 fn a_quiet_workspace_sends_and_writes_nothing() {
     let (world, simulator) = (World::new(), linear());
     let (syncer, key) = linked(&world, &simulator, "linear");

@@ -20,6 +20,9 @@ pub enum Field {
     Priority,
     Estimate,
     Due,
+    Project,
+    Milestone,
+    Cycle,
 }
 
 /// How two edits of one field come together.
@@ -34,7 +37,7 @@ pub enum MergeKind {
 }
 
 impl Field {
-    pub const ALL: [Field; 8] = [
+    pub const ALL: [Field; 11] = [
         Field::Title,
         Field::Body,
         Field::Status,
@@ -43,6 +46,9 @@ impl Field {
         Field::Priority,
         Field::Estimate,
         Field::Due,
+        Field::Project,
+        Field::Milestone,
+        Field::Cycle,
     ];
 
     pub fn merge_kind(self) -> MergeKind {
@@ -69,6 +75,9 @@ impl Field {
             Field::Priority => "priority",
             Field::Estimate => "estimate",
             Field::Due => "due",
+            Field::Project => "project",
+            Field::Milestone => "milestone",
+            Field::Cycle => "cycle",
         }
     }
 }

@@ -65,13 +65,14 @@ impl Mapping {
             Field::Body => Some(FieldValue::text(ticket.body)),
             Field::Status => self.state_of(&plain(value?)?).map(|state| FieldValue::text(&state.name)),
             Field::Labels => value.map_or(Some(FieldValue::Set(BTreeSet::new())), members),
-            Field::Assignee => readable(value, plain).map(optional),
+            Field::Assignee | Field::Due | Field::Project | Field::Milestone | Field::Cycle => {
+                readable(value, plain).map(optional)
+            }
             Field::Priority => match readable(value, plain)? {
                 Some(name) if !name.is_empty() => named(&self.remote_priorities, &name).map(FieldValue::text),
                 _ => Some(FieldValue::Text(None)),
             },
             Field::Estimate => readable(value, number).map(optional),
-            Field::Due => readable(value, plain).map(optional),
         }
     }
 
@@ -100,6 +101,8 @@ impl Mapping {
             Field::Priority if self.local_priorities.is_empty() => Value::from(text.as_str()),
             Field::Priority => Value::from(named(&self.local_priorities, text).ok_or_else(unmapped)?),
             Field::Estimate => as_number(text).ok_or_else(unmapped)?,
+            // A cycle without a name of its own goes by its number.
+            Field::Cycle => text.parse::<u32>().map_or_else(|_| Value::from(text.as_str()), Value::from),
             _ => Value::from(text.as_str()),
         };
         Ok(Some(value))
@@ -311,6 +314,32 @@ mod tests {
         for field in [Field::Status, Field::Priority, Field::Estimate, Field::Labels] {
             assert!(!remote.contains_key(&field), "{field:?}");
         }
+    }
+
+    #[test]
+    fn what_an_issue_is_filed_under_goes_by_name_and_a_cycle_by_number_too() {
+        let linear = mapping(&LINEAR, &[]);
+        let fields = json!({"project": " Launch ", "milestone": "1.0", "cycle": 12});
+        let view = TicketView { title: "t", fields: fields.as_object().unwrap(), body: "" };
+        let remote = linear.to_remote(view);
+        for (field, text, value) in [
+            (Field::Project, "Launch", json!("Launch")),
+            (Field::Milestone, "1.0", json!("1.0")),
+            (Field::Cycle, "12", json!(12)),
+        ] {
+            assert_eq!(remote[&field], FieldValue::text(text));
+            assert_eq!(linear.to_field(field, &remote[&field], None), Ok(Some(value)));
+            assert_eq!(linear.to_field(field, &FieldValue::Text(None), Some(&json!("x"))), Ok(None));
+        }
+        assert_eq!(linear.to_field(Field::Cycle, &FieldValue::text("Q4 / 1"), None), Ok(Some(json!("Q4 / 1"))));
+        let unreadable = json!({"project": ["a", "b"], "milestone": "", "cycle": null});
+        let view = TicketView { title: "t", fields: unreadable.as_object().unwrap(), body: "" };
+        let remote = linear.to_remote(view);
+        assert!(!remote.contains_key(&Field::Project), "what cannot be read clears nothing");
+        assert_eq!(
+            (&remote[&Field::Milestone], &remote[&Field::Cycle]),
+            (&FieldValue::Text(None), &FieldValue::Text(None))
+        );
     }
 
     #[test]

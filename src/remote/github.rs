@@ -5,6 +5,7 @@
 //! create whose answer was lost is looked for among the newest issues of the same author.
 
 mod bulk;
+mod fields;
 mod wire;
 
 use super::{
@@ -172,53 +173,6 @@ impl Github {
         self.write(Method::PATCH, self.url(&["issues", number]), body)
     }
 
-    /// Brings the issue into `status`. GitHub heeds a reason only when the state changes, so a closed issue whose reason
-    /// stays as it was is opened and closed again.
-    fn set_status(&self, number: &str, status: &str) -> Result<(), RemoteError> {
-        if self.patch(number, wire::state_of(status))?.status() == status || status == "open" {
-            return Ok(());
-        }
-        self.patch(number, wire::state_of("open"))?;
-        self.patch(number, wire::state_of(status)).map(drop)
-    }
-
-    fn change_labels(&self, number: &str, patch: &Patch) -> Result<(), RemoteError> {
-        let (added, removed) = patch.delta(Field::Labels);
-        if !added.is_empty() {
-            let url = self.url(&["issues", number, "labels"]);
-            let sent = self.send(Effect::Write, Method::POST, url, Some(json!({ "labels": added })));
-            sent.map_err(|error| text::about(Field::Labels, error))?;
-        }
-        for label in removed {
-            match self.send(Effect::Write, Method::DELETE, self.url(&["issues", number, "labels", &label]), None) {
-                // Somebody took it off before.
-                Ok(_) | Err(RemoteError::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Replaces the assignee that the ticket showed; people assigned besides stay.
-    fn change_assignee(&self, number: &str, patch: &Patch) -> Result<(), RemoteError> {
-        let Some(wanted) = patch.fields.get(&Field::Assignee) else { return Ok(()) };
-        let url = self.url(&["issues", number, "assignees"]);
-        let old = patch.base.get(&Field::Assignee).and_then(FieldValue::as_text);
-        if let Some(login) = wanted.as_text() {
-            let issue = self.write::<wire::Issue>(Method::POST, url.clone(), json!({ "assignees": [login] }));
-            // GitHub leaves out whoever cannot be assigned, and says nothing.
-            if !issue.map_err(|error| text::about(Field::Assignee, error))?.is_assigned_to(login) {
-                let message = format!("{login} cannot be assigned in {}/{}", self.owner, self.repo);
-                return Err(text::invalid(self.http.remote(), Field::Assignee, message));
-            }
-        }
-        if let Some(login) = old.filter(|login| !wanted.as_text().is_some_and(|wanted| text::same_name(wanted, login)))
-        {
-            self.send(Effect::Write, Method::DELETE, url, Some(json!({ "assignees": [login] })))?;
-        }
-        Ok(())
-    }
-
     /// The title that an issue was made with: what its first renaming replaced, else the present one.
     fn first_title(&self, issue: &wire::Issue) -> Result<String, RemoteError> {
         let url = with_query(self.url(&["issues", &issue.number.to_string(), "events"]), &[("per_page", "100")]);
@@ -271,7 +225,9 @@ impl Provider for Github {
 
     fn create(&self, _intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
         text::check(self.http.remote(), &capabilities(), fields)?;
-        let issue: wire::Issue = self.write(Method::POST, self.url(&["issues"]), wire::creation(fields))?;
+        let mut body = self.plain_fields(fields)?;
+        body.extend(wire::labels_and_assignee(fields));
+        let issue: wire::Issue = self.write(Method::POST, self.url(&["issues"]), Value::Object(body))?;
         let number = issue.number.to_string();
         let created = issue.into_remote();
         // The issue exists now and must be known, whatever else fails: what is missing is found by the next comparison.
@@ -308,9 +264,9 @@ impl Provider for Github {
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
         text::check(self.http.remote(), &capabilities(), &patch.fields)?;
-        let texts = wire::texts(&patch.fields);
-        if !texts.is_empty() {
-            self.patch(id, Value::Object(texts))?;
+        let plain = self.plain_fields(&patch.fields)?;
+        if !plain.is_empty() {
+            self.patch(id, Value::Object(plain))?;
         }
         self.change_labels(id, patch)?;
         self.change_assignee(id, patch)?;
@@ -372,7 +328,7 @@ impl Github {
 pub(super) fn capabilities() -> Capabilities {
     let state = |name: &str, kind| RemoteState { name: name.to_owned(), kind };
     Capabilities {
-        fields: [Field::Title, Field::Body, Field::Status, Field::Labels, Field::Assignee].into(),
+        fields: [Field::Title, Field::Body, Field::Status, Field::Labels, Field::Assignee, Field::Milestone].into(),
         states: vec![
             state("open", StatusKind::Unstarted),
             state("closed", StatusKind::Completed),

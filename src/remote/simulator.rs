@@ -3,6 +3,7 @@
 //! It refuses what Linear or GitHub refuse, lists in no useful order with overlapping pages, and never looks at a clock.
 //! With a folder it keeps one JSON file per issue there; a file that somebody edits is an edit on the remote.
 
+mod catalogue;
 mod folder;
 mod markdown;
 mod state;
@@ -241,7 +242,8 @@ impl Provider for Simulator {
             if let Some(made) = state.get(&intent.to_string()) {
                 return Ok(made.clone());
             }
-            let issue = state.create(&capabilities, intent, fields);
+            let fields = state.catalogued(&self.name, fields, None)?;
+            let issue = state.create(&capabilities, intent, &fields);
             state.remember_maker(&issue);
             self.note(format!("create {}", issue.key));
             Ok(issue)
@@ -273,7 +275,10 @@ impl Provider for Simulator {
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
         self.check(&patch.fields)?;
         self.call(Effect::Write, |state| {
-            let issue = state.update(id, patch).ok_or_else(|| self.missing(id))?;
+            let now = state.get(id).ok_or_else(|| self.missing(id))?;
+            let fields = state.catalogued(&self.name, &patch.fields, Some(now))?;
+            let patch = Patch { fields, base: patch.base.clone() };
+            let issue = state.update(id, &patch).ok_or_else(|| self.missing(id))?;
             let names: Vec<_> = patch.fields.keys().map(|field| field.name()).collect();
             self.note(format!("update {}: {}", issue.key, names.join(", ")));
             Ok(issue)

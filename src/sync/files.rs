@@ -214,8 +214,18 @@ impl Cycle<'_> {
 }
 
 /// The order of fields in a new file.
-const FILE_ORDER: [Field; 7] =
-    [Field::Title, Field::Status, Field::Priority, Field::Assignee, Field::Labels, Field::Due, Field::Estimate];
+const FILE_ORDER: [Field; 10] = [
+    Field::Title,
+    Field::Status,
+    Field::Priority,
+    Field::Assignee,
+    Field::Labels,
+    Field::Project,
+    Field::Milestone,
+    Field::Cycle,
+    Field::Due,
+    Field::Estimate,
+];
 
 /// A remote's text as the body of a new file.
 fn file_body(text: &str) -> String {

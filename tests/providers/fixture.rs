@@ -45,6 +45,10 @@ pub struct Fixture {
     pub people: [&'static str; 2],
     /// A state in which work is over, other than the archive's.
     pub done: &'static str,
+    /// Under which an issue can be filed: the two milestones of the project `Launch`, or of the repository.
+    pub milestones: [&'static str; 2],
+    /// As its issues show it.
+    pub cycle: &'static str,
     /// The emulator drops `state_reason: duplicate`; GitHub's own description of its API has it.
     pub without_states: &'static [&'static str],
     /// How many issues make three pages.
@@ -162,6 +166,8 @@ fn simulated(simulator: Simulator) -> Fixture {
         provider: Box::new(Arc::clone(&simulator)),
         people: ["admin", "dev"],
         done: "Done",
+        milestones: ["v1", "v2"],
+        cycle: "2",
         without_states: &[],
         three_pages: 10,
         behind: Behind::Simulator(simulator),
@@ -175,10 +181,16 @@ pub fn github() -> Option<Fixture> {
     let name = format!("laws-{}", REPOSITORIES.fetch_add(1, Ordering::SeqCst));
     server.post("/user/repos", "ghp_alice", &json!({ "name": name }));
     let (repo, proxy) = (format!("alice/{name}"), Proxy::before(&server.origin));
+    for (title, state) in [("v1", "open"), ("v2", "closed")] {
+        let milestone = json!({ "title": title, "state": state });
+        server.post(&format!("/repos/{repo}/milestones"), "ghp_alice", &milestone);
+    }
     Some(Fixture {
         provider: github_at(&proxy.origin, &repo),
         people: ["alice", "bob"],
         done: "closed",
+        milestones: ["v1", "v2"],
+        cycle: "",
         without_states: &["closed:duplicate"],
         three_pages: 205,
         behind: Behind::Github { server, proxy, repo },
@@ -193,6 +205,8 @@ pub fn linear() -> Option<Fixture> {
         provider: linear_at(&format!("{}/graphql", proxy.origin)),
         people: ["admin", "dev"],
         done: "Done",
+        milestones: ["v1", "v2"],
+        cycle: "Cycle 1",
         without_states: &[],
         three_pages: 105,
         behind: Behind::Linear { server, proxy },

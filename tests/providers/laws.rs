@@ -28,6 +28,9 @@ fn all_fields(remote: &Fixture) -> IssueFields {
         (Field::Priority, text("high")),
         (Field::Estimate, text("3")),
         (Field::Due, text("2026-12-01")),
+        (Field::Project, text("Launch")),
+        (Field::Milestone, text(remote.milestones[0])),
+        (Field::Cycle, text(remote.cycle)),
     ]);
     all.into_iter().filter(|(field, _)| capabilities.fields.contains(field)).collect()
 }
@@ -128,6 +131,43 @@ pub fn an_unknown_state_is_refused(remote: &Fixture) {
             assert!(message.contains("Limbo"), "{message}");
         }
         other => panic!("{other:?}"),
+    }
+    assert_eq!(remote.fetch(&issue.id), issue);
+}
+
+/// What must be there before an issue can be filed under it, with something that is there.
+fn filed_under(remote: &Fixture) -> Vec<(Field, &'static str)> {
+    let all = [(Field::Project, "Launch"), (Field::Milestone, remote.milestones[1]), (Field::Cycle, remote.cycle)];
+    let capabilities = remote.provider.capabilities().unwrap();
+    all.into_iter().filter(|(field, _)| capabilities.fields.contains(field)).collect()
+}
+
+pub fn what_is_not_there_is_refused_and_what_is_there_named(remote: &Fixture) {
+    let issue = remote.provider.create(Uuid::new_v4(), &all_fields(remote)).unwrap();
+    let filed = filed_under(remote);
+    assert!(!filed.is_empty());
+    for (field, known) in filed {
+        let mut fields = titled("Changed");
+        fields.insert(field, text("Limbo"));
+        let created =
+            remote.provider.create(Uuid::new_v4(), &all_fields(remote).into_iter().chain(fields.clone()).collect());
+        let updated = remote.provider.update(&issue.id, &Patch { fields, base: issue.fields.clone() });
+        for outcome in [created, updated] {
+            let Err(RemoteError::Invalid { field: Some(named), message, .. }) = outcome else { panic!("{outcome:?}") };
+            assert_eq!(named, field.name());
+            assert!(message.contains("\"Limbo\"") && message.contains(known), "{message}");
+        }
+    }
+    assert_eq!(remote.fetch(&issue.id), issue, "nothing of it was carried out");
+    assert_eq!(count_titled(remote, "Changed"), 0);
+}
+
+pub fn what_is_there_is_known_whatever_its_case(remote: &Fixture) {
+    let mut issue = remote.create("Filed");
+    for (field, known) in filed_under(remote) {
+        let named = if known == known.to_uppercase() { known.to_lowercase() } else { known.to_uppercase() };
+        issue = change(remote, &issue, field, text(&named));
+        assert_eq!(issue.fields[&field], text(known));
     }
     assert_eq!(remote.fetch(&issue.id), issue);
 }

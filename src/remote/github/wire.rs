@@ -26,6 +26,8 @@ pub(super) struct Issue {
     #[serde(default)]
     assignees: Vec<Account>,
     #[serde(default)]
+    milestone: Option<Milestone>,
+    #[serde(default)]
     pub(super) comments: u64,
     pub(super) created_at: String,
     pub(super) updated_at: String,
@@ -40,6 +42,12 @@ pub(super) struct Issue {
 enum Label {
     Object { name: String },
     Name(String),
+}
+
+#[derive(Deserialize)]
+pub(super) struct Milestone {
+    pub(super) number: u64,
+    pub(super) title: String,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +102,7 @@ impl Issue {
             (Field::Status, FieldValue::text(status)),
             (Field::Labels, FieldValue::Set(labels)),
             (Field::Assignee, FieldValue::Text(assignee)),
+            (Field::Milestone, FieldValue::Text(self.milestone.map(|milestone| milestone.title))),
         ];
         RemoteIssue {
             id: self.number.to_string(),
@@ -187,16 +196,16 @@ pub(super) fn texts(fields: &IssueFields) -> Map<String, Value> {
     [text(Field::Title, "title"), text(Field::Body, "body")].into_iter().flatten().collect()
 }
 
-/// The body of a create.
-pub(super) fn creation(fields: &IssueFields) -> Value {
-    let mut body = texts(fields);
+/// Labels and assignee, which only a create sends whole.
+pub(super) fn labels_and_assignee(fields: &IssueFields) -> Map<String, Value> {
+    let mut body = Map::new();
     if let Some(FieldValue::Set(labels)) = fields.get(&Field::Labels) {
         body.insert("labels".into(), json!(labels));
     }
     if let Some(login) = fields.get(&Field::Assignee).and_then(FieldValue::as_text) {
         body.insert("assignees".into(), json!([login]));
     }
-    Value::Object(body)
+    body
 }
 
 /// What a refusal's body says, as far as it can be read.
@@ -219,6 +228,7 @@ fn ticket_field(name: &str) -> Option<Field> {
         "state" | "state_reason" => Some(Field::Status),
         "assignee" | "assignees" => Some(Field::Assignee),
         "labels" => Some(Field::Labels),
+        "milestone" => Some(Field::Milestone),
         _ => None,
     }
 }
@@ -247,7 +257,7 @@ mod tests {
         let json = serde_json::json!({
             "number": 7, "html_url": "https://github.com/o/r/issues/7", "title": "T", "body": "a\r\nb", "state": "closed",
             "state_reason": "not_planned", "labels": [{"name": "bug"}, "auth"],
-            "assignees": [{"login": "alice"}, {"login": "bob"}], "comments": 0,
+            "assignees": [{"login": "alice"}, {"login": "bob"}], "milestone": {"number": 3, "title": "v1"}, "comments": 0,
             "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-02T00:00:00Z"
         });
         let issue = serde_json::from_value::<Issue>(json).unwrap().into_remote();
@@ -255,6 +265,7 @@ mod tests {
         assert_eq!(issue.fields[&Field::Body], FieldValue::text("a\nb"));
         assert_eq!(issue.fields[&Field::Status], FieldValue::text("closed:not_planned"));
         assert_eq!(issue.fields[&Field::Assignee], FieldValue::text("alice"));
+        assert_eq!(issue.fields[&Field::Milestone], FieldValue::text("v1"));
         assert_eq!(issue.fields[&Field::Labels], FieldValue::Set(["auth".into(), "bug".into()].into()));
     }
 }

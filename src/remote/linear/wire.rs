@@ -42,6 +42,9 @@ pub(super) struct Issue {
     pub(super) label_ids: Vec<String>,
     state: Named,
     assignee: Option<Displayed>,
+    pub(super) project: Option<Entry>,
+    project_milestone: Option<Named>,
+    cycle: Option<CycleName>,
     /// Only where the operation asks for them.
     pub(super) comments: Option<Connection<Comment>>,
 }
@@ -49,6 +52,27 @@ pub(super) struct Issue {
 #[derive(Deserialize)]
 struct Named {
     name: String,
+}
+
+/// A project, or a milestone of one.
+#[derive(Clone, Deserialize)]
+pub(super) struct Entry {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+/// Cycles have numbers, and some a name besides.
+#[derive(Clone, Deserialize)]
+pub(super) struct CycleName {
+    number: f64,
+    name: Option<String>,
+}
+
+#[derive(Clone, Deserialize)]
+pub(super) struct Cycle {
+    pub(super) id: String,
+    #[serde(flatten)]
+    pub(super) name: CycleName,
 }
 
 #[derive(Deserialize)]
@@ -114,6 +138,18 @@ pub(super) struct State {
     position: f64,
 }
 
+impl CycleName {
+    pub(super) fn number(&self) -> String {
+        // `Display` prints a whole number without a fraction.
+        self.number.to_string()
+    }
+
+    /// What a ticket calls it.
+    pub(super) fn text(&self) -> String {
+        self.name.clone().filter(|name| !name.trim().is_empty()).unwrap_or_else(|| self.number())
+    }
+}
+
 impl<T> Connection<T> {
     /// The cursor of the next page, if there is one.
     pub(super) fn next(&self) -> Option<&str> {
@@ -156,6 +192,9 @@ impl Issue {
             // `Display` prints a whole number without a fraction.
             (Field::Estimate, FieldValue::Text(self.estimate.map(|points| points.to_string()))),
             (Field::Due, FieldValue::Text(self.due_date.clone())),
+            (Field::Project, FieldValue::Text(self.project.as_ref().map(|project| project.name.clone()))),
+            (Field::Milestone, FieldValue::Text(self.project_milestone.as_ref().map(|it| it.name.clone()))),
+            (Field::Cycle, FieldValue::Text(self.cycle.as_ref().map(CycleName::text))),
         ];
         fields.into()
     }

@@ -69,6 +69,10 @@ impl State {
         }
     }
 
+    pub(super) fn flavour(&self) -> &Flavour {
+        &self.flavour
+    }
+
     pub(super) fn issues(&self) -> impl Iterator<Item = &RemoteIssue> {
         self.issues.values()
     }
@@ -153,6 +157,11 @@ impl State {
                 _ => self.stored(*field, value),
             };
             issue.fields.insert(*field, value);
+        }
+        // A milestone stays behind in its project.
+        let moved = issue.fields.get(&Field::Project) != self.get(id)?.fields.get(&Field::Project);
+        if moved && !patch.fields.contains_key(&Field::Milestone) {
+            issue.fields.insert(Field::Milestone, FieldValue::Text(None));
         }
         Some(self.touch(issue))
     }

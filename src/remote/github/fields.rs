@@ -1,0 +1,81 @@
+//! Fields that GitHub changes through endpoints of their own, or that name something which must be there.
+
+use super::{Github, wire, with_query};
+use crate::{
+    domain::issue::{Field, FieldValue, IssueFields},
+    remote::{Patch, RemoteError, http::Effect, text},
+};
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+impl Github {
+    /// Title, body and milestone, as far as they are among the fields: what both a create and an update carry.
+    pub(super) fn plain_fields(&self, fields: &IssueFields) -> Result<Map<String, Value>, RemoteError> {
+        let mut body = wire::texts(fields);
+        if let Some(milestone) = fields.get(&Field::Milestone) {
+            let number = milestone.as_text().map(|title| self.milestone(title)).transpose()?;
+            body.insert("milestone".into(), json!(number));
+        }
+        Ok(body)
+    }
+
+    /// The number of the repository's milestone of this title, open or closed.
+    fn milestone(&self, title: &str) -> Result<u64, RemoteError> {
+        let mut milestones = Vec::new();
+        let mut url = Some(with_query(self.url(&["milestones"]), &[("state", "all"), ("per_page", "100")]));
+        while let Some(page) = url {
+            let (listed, reply) = self.get::<Vec<wire::Milestone>>(page)?;
+            milestones.extend(listed);
+            url = self.next(&reply)?;
+        }
+        let found = text::named(self.http.remote(), Field::Milestone, title, &milestones, |known| &known.title);
+        found.map(|milestone| milestone.number)
+    }
+
+    /// Brings the issue into `status`. GitHub heeds a reason only when the state changes, so a closed issue whose reason
+    /// stays as it was is opened and closed again.
+    pub(super) fn set_status(&self, number: &str, status: &str) -> Result<(), RemoteError> {
+        if self.patch(number, wire::state_of(status))?.status() == status || status == "open" {
+            return Ok(());
+        }
+        self.patch(number, wire::state_of("open"))?;
+        self.patch(number, wire::state_of(status)).map(drop)
+    }
+
+    pub(super) fn change_labels(&self, number: &str, patch: &Patch) -> Result<(), RemoteError> {
+        let (added, removed) = patch.delta(Field::Labels);
+        if !added.is_empty() {
+            let url = self.url(&["issues", number, "labels"]);
+            let sent = self.send(Effect::Write, Method::POST, url, Some(json!({ "labels": added })));
+            sent.map_err(|error| text::about(Field::Labels, error))?;
+        }
+        for label in removed {
+            match self.send(Effect::Write, Method::DELETE, self.url(&["issues", number, "labels", &label]), None) {
+                // Somebody took it off before.
+                Ok(_) | Err(RemoteError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the assignee that the ticket showed; people assigned besides stay.
+    pub(super) fn change_assignee(&self, number: &str, patch: &Patch) -> Result<(), RemoteError> {
+        let Some(wanted) = patch.fields.get(&Field::Assignee) else { return Ok(()) };
+        let url = self.url(&["issues", number, "assignees"]);
+        let old = patch.base.get(&Field::Assignee).and_then(FieldValue::as_text);
+        if let Some(login) = wanted.as_text() {
+            let issue = self.write::<wire::Issue>(Method::POST, url.clone(), json!({ "assignees": [login] }));
+            // GitHub leaves out whoever cannot be assigned, and says nothing.
+            if !issue.map_err(|error| text::about(Field::Assignee, error))?.is_assigned_to(login) {
+                let message = format!("{login} cannot be assigned in {}/{}", self.owner, self.repo);
+                return Err(text::invalid(self.http.remote(), Field::Assignee, message));
+            }
+        }
+        if let Some(login) = old.filter(|login| !wanted.as_text().is_some_and(|wanted| text::same_name(wanted, login)))
+        {
+            self.send(Effect::Write, Method::DELETE, url, Some(json!({ "assignees": [login] })))?;
+        }
+        Ok(())
+    }
+}
