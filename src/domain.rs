@@ -13,6 +13,7 @@ pub mod mapping;
 pub mod markdown;
 pub mod merge;
 pub mod message;
+pub mod names;
 pub mod op;
 pub mod path;
 pub mod plan;

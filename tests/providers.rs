@@ -36,6 +36,7 @@ conformance! {
     an_unknown_state_is_refused,
     what_is_not_there_is_refused_and_what_is_there_named,
     what_is_there_is_known_whatever_its_case,
+    a_parent_can_be_replaced_and_must_be_there,
     a_new_label_is_made_and_a_known_one_reused,
     labels_change_by_members_and_keep_what_others_added,
     comments_come_with_their_issue_in_order,

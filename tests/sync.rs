@@ -156,6 +156,72 @@ fn what_a_ticket_is_filed_under_crosses_both_ways_and_only_where_it_can_be_said(
     assert_eq!((world.cycle(&syncer), world.cycle(&beside)), (Report::default(), Report::default()));
 }
 
+fn parent(simulator: &Simulator, title: &str) -> String {
+    let titled = |issue: &&RemoteIssue| text(issue, Field::Title) == title;
+    let issues = simulator.issues();
+    text(issues.iter().find(titled).expect("there is such an issue"), Field::Parent).to_owned()
+}
+
+fn key(simulator: &Simulator, title: &str) -> String {
+    let issues = simulator.issues();
+    issues.iter().find(|issue| text(issue, Field::Title) == title).expect("there is such an issue").key.clone()
+}
+
+#[test]
+fn a_parent_crosses_both_ways_and_is_called_by_its_file() {
+    for simulator in [linear(), github()] {
+        let world = World::new();
+        let syncer = world.remote("there", &simulator);
+        world.write("tickets/a-part.md", "---\ntitle: Part\nstatus: todo\nparent: epic\n---\n");
+        world.write("tickets/epic.md", "---\ntitle: Epic\nstatus: todo\nparent: roadmap\n---\n");
+        world.write("tickets/roadmap.md", "---\ntitle: Roadmap\nstatus: todo\n---\n");
+        world.cycle(&syncer);
+        assert_eq!(simulator.writes().len(), 3, "parents go first, so that nothing is sent twice");
+        assert_eq!(parent(&simulator, "Part"), key(&simulator, "Epic"));
+        assert_eq!(parent(&simulator, "Epic"), key(&simulator, "Roadmap"));
+        assert_eq!(world.cycle(&syncer), Report::default());
+
+        world.edit("tickets/epic.md", "parent: roadmap\n", "");
+        set(&simulator, &key(&simulator, "Part"), Field::Parent, &key(&simulator, "Roadmap"));
+        world.cycle(&syncer);
+        assert_eq!(parent(&simulator, "Epic"), "");
+        assert!(world.read("tickets/a-part.md").contains("parent: roadmap\n"), "{}", world.read("tickets/a-part.md"));
+        assert_eq!(world.cycle(&syncer), Report::default());
+    }
+}
+
+#[test]
+fn a_parent_that_is_not_on_the_remote_stays_here_and_clears_nothing_there() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, part) = linked(&world, &simulator, "linear");
+    let epic = simulator.add(&titled("Epic")).key;
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    let file = format!("tickets/{part}.md");
+    world.write("tickets/plan.md", "---\ntitle: Plan\nsync: {linear: none}\n---\n");
+    world.edit(&file, "title:", "parent: plan\ntitle:");
+    world.cycle(&syncer);
+    assert_eq!(parent(&simulator, "Login fails"), "");
+
+    // Somebody there sets a parent, and takes it off again.
+    set(&simulator, &part, Field::Parent, &epic);
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains(&format!("parent: {epic}\n")), "{}", world.read(&file));
+    world.edit(&file, &epic, "plan");
+    world.cycle(&syncer);
+    assert_eq!(parent(&simulator, "Login fails"), epic, "what cannot be said there clears nothing there");
+    simulator.edit(&part, |issue| drop(issue.fields.insert(Field::Parent, FieldValue::Text(None)))).unwrap();
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains("parent: plan\n"), "{}", world.read(&file));
+
+    // Once the parent is there, its children are told of it, although their files say what they said.
+    world.edit("tickets/plan.md", "none", "new");
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert_eq!(parent(&simulator, "Login fails"), key(&simulator, "Plan"));
+    assert_eq!(world.cycle(&syncer), Report::default());
+}
+
 #[test]
 fn a_milestone_that_is_not_there_is_a_problem_that_names_those_that_are() {
     let (world, simulator) = (World::new(), github());

@@ -23,6 +23,8 @@ pub enum Field {
     Project,
     Milestone,
     Cycle,
+    /// By the parent's key.
+    Parent,
 }
 
 /// How two edits of one field come together.
@@ -37,7 +39,7 @@ pub enum MergeKind {
 }
 
 impl Field {
-    pub const ALL: [Field; 11] = [
+    pub const ALL: [Field; 12] = [
         Field::Title,
         Field::Body,
         Field::Status,
@@ -49,6 +51,7 @@ impl Field {
         Field::Project,
         Field::Milestone,
         Field::Cycle,
+        Field::Parent,
     ];
 
     pub fn merge_kind(self) -> MergeKind {
@@ -78,6 +81,7 @@ impl Field {
             Field::Project => "project",
             Field::Milestone => "milestone",
             Field::Cycle => "cycle",
+            Field::Parent => "parent",
         }
     }
 }

@@ -247,9 +247,10 @@ fn merge_both(
     }
 }
 
-/// A field the ticket says nothing about: it only ever takes what the remote changed.
+/// A field of which the ticket says nothing that the remote could understand: it takes what somebody set there, and is not
+/// cleared because it is empty there.
 fn unsaid(field: Field, base: Option<&FieldValue>, theirs: &FieldValue, style: Style) -> Outcome {
-    let known = base.map_or_else(|| merge::is_empty(theirs), |base| merge::same(field, base, theirs, style));
+    let known = merge::is_empty(theirs) || base.is_some_and(|base| merge::same(field, base, theirs, style));
     if known { Outcome::Agreed } else { Outcome::Pull(theirs.clone()) }
 }
 

@@ -230,14 +230,20 @@ impl Provider for Github {
         let issue: wire::Issue = self.write(Method::POST, self.url(&["issues"]), Value::Object(body))?;
         let number = issue.number.to_string();
         let created = issue.into_remote();
-        // The issue exists now and must be known, whatever else fails: what is missing is found by the next comparison.
-        match fields.get(&Field::Status).and_then(FieldValue::as_text) {
-            Some(status) if status != "open" => {
-                let closed = self.set_status(&number, status).and_then(|()| self.look_up(&number));
-                Ok(closed.ok().flatten().map_or(created, wire::Issue::into_remote))
-            }
-            _ => Ok(created),
+        let closed = fields.get(&Field::Status).and_then(FieldValue::as_text).filter(|status| *status != "open");
+        let parent = fields.get(&Field::Parent).filter(|_| created.fields.contains_key(&Field::Parent));
+        if closed.is_none() && parent.is_none() {
+            return Ok(created);
         }
+        // The issue exists now and must be known, whatever else fails: what is missing is found by the next comparison.
+        let has_parent = parent.map_or(Ok(()), |parent| self.set_parent(&number, parent));
+        let is_closed = closed.map_or(Ok(()), |status| self.set_status(&number, status));
+        let now = is_closed.and_then(|()| self.look_up(&number));
+        let mut made = now.ok().flatten().map_or(created, wire::Issue::into_remote);
+        if has_parent.is_err() {
+            made.fields.remove(&Field::Parent);
+        }
+        Ok(made)
     }
 
     fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
@@ -272,6 +278,9 @@ impl Provider for Github {
         self.change_assignee(id, patch)?;
         if let Some(status) = patch.fields.get(&Field::Status).and_then(FieldValue::as_text) {
             self.set_status(id, status)?;
+        }
+        if let Some(parent) = patch.fields.get(&Field::Parent) {
+            self.set_parent(id, parent)?;
         }
         self.fetch(id)?.ok_or_else(|| self.missing(id))
     }
@@ -328,7 +337,16 @@ impl Github {
 pub(super) fn capabilities() -> Capabilities {
     let state = |name: &str, kind| RemoteState { name: name.to_owned(), kind };
     Capabilities {
-        fields: [Field::Title, Field::Body, Field::Status, Field::Labels, Field::Assignee, Field::Milestone].into(),
+        fields: [
+            Field::Title,
+            Field::Body,
+            Field::Status,
+            Field::Labels,
+            Field::Assignee,
+            Field::Milestone,
+            Field::Parent,
+        ]
+        .into(),
         states: vec![
             state("open", StatusKind::Unstarted),
             state("closed", StatusKind::Completed),

@@ -28,7 +28,7 @@ const ISSUE_ARCHIVE: Document = document!(Write, "issue_archive.graphql");
 const COMMENT: Document = document!(Read, "comment.graphql", "comment_fields.graphql");
 const COMMENT_CREATE: Document = document!(Write, "comment_create.graphql");
 
-/// Issues a page: about 400 points of complexity, far from the 10,000 a query may cost.
+/// Issues a page: about 450 points of complexity, far from the 10,000 a query may cost.
 const PAGE: usize = 50;
 const MAX_TITLE: usize = 255;
 /// Linear documents no limit; this one keeps a runaway file from being sent.

@@ -13,6 +13,7 @@ use crate::{
         event::Change,
         issue::{Capabilities, Field, FieldValue, RemoteIssue},
         mapping::Mapping,
+        names::Names,
         op::Actor,
         path::WsPath,
         plan::{self, Local, Plan},
@@ -60,6 +61,7 @@ struct Kept {
     tracking: Tracking,
     tickets: Tickets,
     memory: Memory,
+    names: Names,
 }
 
 pub(super) struct Cycle<'a> {
@@ -105,20 +107,26 @@ impl<'a> Cycle<'a> {
             volatile.in_step.clear();
             volatile.at_rest = None;
         }
-        let mapping = Mapping::new(&schema, &capabilities, &parts.config.statuses);
-        volatile.schema = Some(schema);
         let stamp = Stamp { mark: parts.store.mark()?, tip: parts.repo.tracking_tip(&parts.name)? };
         let kept = volatile.kept.take().filter(|kept| kept.stamp == stamp);
         let is_new = kept.is_none();
-        let Kept { tracking, tickets, mut memory, .. } = match kept {
+        let Kept { tracking, tickets, mut memory, names, .. } = match kept {
             Some(kept) => kept,
-            None => Kept {
-                stamp: stamp.clone(),
-                tracking: parts.repo.tracking(&parts.name)?,
-                tickets: Tickets::load(&parts.store, &parts.name)?,
-                memory: Memory::load(&parts.store, &parts.name)?,
-            },
+            None => {
+                let tracking = parts.repo.tracking(&parts.name)?;
+                let tickets = Tickets::load(&parts.store, &parts.name)?;
+                let names = tickets.names(&parts.name, tracking.issues.values().map(|issue| issue.key.as_str()));
+                Kept {
+                    stamp: stamp.clone(),
+                    tracking,
+                    tickets,
+                    names,
+                    memory: Memory::load(&parts.store, &parts.name)?,
+                }
+            }
         };
+        let mapping = Mapping::new(&schema, &capabilities, &parts.config.statuses, names);
+        volatile.schema = Some(schema);
         memory.fields.retain(|field| capabilities.fields.contains(field));
         let mut cycle = Self {
             sync,
@@ -189,8 +197,8 @@ impl<'a> Cycle<'a> {
         let flushed = self.flush();
         outcome.and(flushed)?;
         self.report.conflicts = self.memory.conflicts.clone();
-        let Self { volatile, tracking, tickets, memory, report, stamp, .. } = self;
-        volatile.kept = stamp.map(|stamp| Kept { stamp, tracking, tickets, memory });
+        let Self { volatile, tracking, tickets, memory, report, stamp, mapping, .. } = self;
+        volatile.kept = stamp.map(|stamp| Kept { stamp, tracking, tickets, memory, names: mapping.names });
         Ok(report)
     }
 

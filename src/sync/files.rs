@@ -214,7 +214,7 @@ impl Cycle<'_> {
 }
 
 /// The order of fields in a new file.
-const FILE_ORDER: [Field; 10] = [
+const FILE_ORDER: [Field; 11] = [
     Field::Title,
     Field::Status,
     Field::Priority,
@@ -223,6 +223,7 @@ const FILE_ORDER: [Field; 10] = [
     Field::Project,
     Field::Milestone,
     Field::Cycle,
+    Field::Parent,
     Field::Due,
     Field::Estimate,
 ];

@@ -28,6 +28,9 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Ancestors of a new ticket that are looked at, so that circles end; below that, a parent may come after its child.
+const DEEPEST: usize = 100;
+
 /// One write, and the object that it is for; a create has none yet.
 pub(super) struct Job {
     pub id: Option<String>,
@@ -83,7 +86,7 @@ impl Cycle<'_> {
         let base = &self.tracking.issues[id];
         let path = self.locate(id, &[&base.key]);
         let files = match &path {
-            Some(path) => self.tickets.fingerprint(path),
+            Some(path) => self.tickets.fingerprint(path, &self.mapping.names),
             None => Some(ContentHash::of(b"")),
         };
         let at_rest = files.is_some() && self.volatile.in_step.get(id) == files.as_ref();
@@ -168,7 +171,7 @@ impl Cycle<'_> {
         config.create && path.is_within(&config.folder) && !rivals.any(comes_first)
     }
 
-    /// Tickets that are to become objects of this remote.
+    /// Tickets that are to become objects of this remote, parents before their children.
     fn new_tickets(&self) -> Vec<Ticket> {
         let taken: BTreeSet<&WsPath> = self.memory.paths.values().collect();
         let is_new = |path: &&WsPath| {
@@ -188,7 +191,15 @@ impl Cycle<'_> {
             }
             _ => None,
         };
-        self.tickets.files.keys().filter(is_new).filter_map(read).collect()
+        let mut fresh: Vec<Ticket> = self.tickets.files.keys().filter(is_new).filter_map(read).collect();
+        let parents: BTreeMap<String, Option<String>> =
+            fresh.iter().map(|ticket| (ticket.path.stem().to_owned(), self.tickets.parent(&ticket.path))).collect();
+        let parent = |name: &String| parents.get(name).cloned().flatten();
+        let depth = |ticket: &Ticket| {
+            std::iter::successors(parent(&ticket.path.stem().to_owned()), parent).take(DEEPEST).count()
+        };
+        fresh.sort_by_cached_key(depth);
+        fresh
     }
 
     /// Writes links that are missing: after an editor had the file open, after a crash, and where a new file is an object's
@@ -234,7 +245,10 @@ impl Cycle<'_> {
     fn schedule(&mut self, job: &Job, limits: &Limits, options: Options) -> Result<Option<OutboxEntry>, SyncError> {
         let (row, now) = (&job.row, self.now());
         let refused = self.memory.refused.get(&row.path);
-        if refused.is_some() && refused == self.tickets.fingerprint(&row.path).as_ref() && !options.yes {
+        if refused.is_some()
+            && refused == self.tickets.fingerprint(&row.path, &self.mapping.names).as_ref()
+            && !options.yes
+        {
             self.outbox.put(row, OutboxState::Refused, now)?;
             return Ok(None);
         }
@@ -299,7 +313,7 @@ impl Cycle<'_> {
             }
             RemoteError::NotFound { .. } | RemoteError::Invalid { .. } => {
                 self.outbox.set(entry.id, OutboxState::Refused, Some(&text))?;
-                if let Some(files) = self.tickets.fingerprint(&row.path) {
+                if let Some(files) = self.tickets.fingerprint(&row.path, &self.mapping.names) {
                     self.memory.refused.insert(row.path.clone(), files);
                 }
                 if let Some(intent) = entry.intent {

@@ -112,6 +112,7 @@ impl Cycle<'_> {
         let request = Request { path: &entry.path, fields: &sent, before: &nothing.fields, at_once };
         self.answered(&request, &nothing, issue);
         self.memory.paths.insert(id.clone(), entry.path.clone());
+        self.mapping.names.link(entry.path.stem(), &key);
         if let Some(sent) = self.sent.get(&intent).cloned() {
             self.change_intent(intent, Some(Sent { made: Some(id.clone()), ..sent }));
         }

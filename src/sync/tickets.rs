@@ -8,9 +8,10 @@ use crate::{
     domain::{
         Value,
         document::Document,
-        issue::RemoteIssue,
+        issue::{Field, RemoteIssue},
         layout::Kind,
         mapping::TicketView,
+        names::Names,
         path::WsPath,
         plan::{Local, LocalComment},
         problem::Severity,
@@ -98,9 +99,28 @@ impl Tickets {
         named.into_iter().find(|name| matches!(Tie::of(Some(sync), name), Some(Tie::Key(_) | Tie::New)))
     }
 
-    /// Hash over a ticket's and its comments' settled bytes; `None` when it is not in the index.
-    pub fn fingerprint(&self, path: &WsPath) -> Option<ContentHash> {
+    /// What links may call the tickets, and the objects with these keys.
+    pub fn names<'k>(&self, remote: &str, keys: impl Iterator<Item = &'k str>) -> Names {
+        let mut names = Names::default();
+        for (path, snapshot) in self.files.iter().filter(|(_, snapshot)| snapshot.kind == Kind::Ticket) {
+            names.add(path.stem(), snapshot.fields.get("sync"), remote);
+        }
+        keys.for_each(|key| names.add_key(key));
+        names
+    }
+
+    /// What the ticket says its parent is.
+    pub fn parent(&self, path: &WsPath) -> Option<String> {
+        text(self.files.get(path)?.fields.get(Field::Parent.name())?)
+    }
+
+    /// Hash over a ticket's and its comments' settled bytes, and over the object that its parent is; `None` when it is not in
+    /// the index.
+    pub fn fingerprint(&self, path: &WsPath, names: &Names) -> Option<ContentHash> {
         let mut all = self.files.get(path)?.content.0.clone();
+        if let Some(parent) = self.parent(path) {
+            all.push_str(names.key_of(&parent).unwrap_or("nothing"));
+        }
         for comment in self.comments_of(path) {
             all.push_str(comment.as_str());
             all.push_str(&self.files.get(comment)?.content.0);

@@ -6,6 +6,7 @@ use crate::{
 };
 use serde_json::json;
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -51,6 +52,8 @@ pub struct Fixture {
     pub cycle: &'static str,
     /// The emulator drops `state_reason: duplicate`; GitHub's own description of its API has it.
     pub without_states: &'static [&'static str],
+    /// The emulator has no sub-issues.
+    pub without_fields: &'static [Field],
     /// How many issues make three pages.
     pub three_pages: usize,
     behind: Behind,
@@ -63,6 +66,13 @@ enum Behind {
 }
 
 impl Fixture {
+    /// The fields that can be tried here.
+    pub fn fields(&self) -> BTreeSet<Field> {
+        let mut fields = self.provider.capabilities().expect("the remote says what it can do").fields;
+        fields.retain(|field| !self.without_fields.contains(field));
+        fields
+    }
+
     /// Makes an issue with a title and nothing else.
     pub fn create(&self, title: &str) -> RemoteIssue {
         self.provider.create(Uuid::new_v4(), &titled(title)).expect("an issue can be made")
@@ -77,6 +87,14 @@ impl Fixture {
         match &self.behind {
             Behind::Simulator(_) => unreachable!("a simulator speaks no HTTP"),
             Behind::Github { proxy, .. } | Behind::Linear { proxy, .. } => proxy.spoil(Spoil::Answer(answer)),
+        }
+    }
+
+    /// The address that the provider sends to, and what it has sent.
+    pub fn wire(&self) -> (&str, Vec<String>) {
+        match &self.behind {
+            Behind::Simulator(_) => unreachable!("a simulator speaks no HTTP"),
+            Behind::Github { proxy, .. } | Behind::Linear { proxy, .. } => (&proxy.origin, proxy.sent()),
         }
     }
 
@@ -169,6 +187,7 @@ fn simulated(simulator: Simulator) -> Fixture {
         milestones: ["v1", "v2"],
         cycle: "2",
         without_states: &[],
+        without_fields: &[],
         three_pages: 10,
         behind: Behind::Simulator(simulator),
     }
@@ -192,6 +211,7 @@ pub fn github() -> Option<Fixture> {
         milestones: ["v1", "v2"],
         cycle: "",
         without_states: &["closed:duplicate"],
+        without_fields: &[Field::Parent],
         three_pages: 205,
         behind: Behind::Github { server, proxy, repo },
     })
@@ -208,6 +228,7 @@ pub fn linear() -> Option<Fixture> {
         milestones: ["v1", "v2"],
         cycle: "Cycle 1",
         without_states: &[],
+        without_fields: &[],
         three_pages: 105,
         behind: Behind::Linear { server, proxy },
     })

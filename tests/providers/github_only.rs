@@ -142,6 +142,41 @@ fn the_budget_is_learnt_from_answers() {
     assert!(budget.remaining < 5000 && budget.reset.is_some(), "{budget:?}");
 }
 
+/// The emulator has no sub-issues: these are GitHub's answers.
+#[test]
+fn a_parent_is_set_and_taken_off_by_the_id_of_the_sub_issue() {
+    let Some(remote) = fixture::github() else { return };
+    let api = format!("{}/repos/o/r", remote.wire().0);
+    let answer_issue = |parent: Option<u64>| {
+        let parent = parent.map(|number| format!("{api}/issues/{number}"));
+        let more = json!({ "id": 7001, "repository_url": api, "parent_issue_url": parent, "sub_issues_summary": {} });
+        remote.answer_next(response("200 OK", "", &listed(7, more).to_string()));
+    };
+    let update = |parent: FieldValue| {
+        let patch = Patch { fields: [(Field::Parent, parent)].into(), ..Patch::default() };
+        remote.provider.update("7", &patch)
+    };
+    // The issue as it is, the write, and the issue as it has become.
+    for (before, status, after) in [(None, "201 Created", Some(3)), (Some(3), "200 OK", None)] {
+        answer_issue(before);
+        remote.answer_next(response(status, "", "{}"));
+        answer_issue(after);
+        let parent = FieldValue::Text(after.map(|number| number.to_string()));
+        assert_eq!(update(parent.clone()).unwrap().fields[&Field::Parent], parent);
+    }
+    let writes: Vec<_> = remote.wire().1.into_iter().filter(|request| !request.starts_with("GET ")).collect();
+    let [set, taken_off] = writes.as_slice() else { panic!("{writes:?}") };
+    assert!(set.starts_with("POST /repos/alice/") && set.contains("/issues/3/sub_issues "), "{set}");
+    assert!(set.contains("\"sub_issue_id\":7001") && set.contains("\"replace_parent\":true"), "{set}");
+    assert!(taken_off.starts_with("DELETE /repos/o/r/issues/3/sub_issue "), "{taken_off}");
+    assert!(taken_off.contains("\"sub_issue_id\":7001"), "{taken_off}");
+
+    answer_issue(None);
+    remote.answer_next(response("404 Not Found", "", r#"{"message": "Not Found"}"#));
+    let error = update(FieldValue::text("99")).unwrap_err();
+    assert_eq!(error.to_string(), "hub refused parent: 99 is not there, or takes no sub-issues");
+}
+
 /// The emulator lacks the listing of a repository's comments: these are GitHub's answers.
 #[test]
 fn a_listing_of_everything_reads_comments_in_bulk_and_again_where_they_changed() {

@@ -31,8 +31,9 @@ fn all_fields(remote: &Fixture) -> IssueFields {
         (Field::Project, text("Launch")),
         (Field::Milestone, text(remote.milestones[0])),
         (Field::Cycle, text(remote.cycle)),
+        (Field::Parent, text(&remote.create("Epic").key)),
     ]);
-    all.into_iter().filter(|(field, _)| capabilities.fields.contains(field)).collect()
+    all.into_iter().filter(|(field, _)| remote.fields().contains(field)).collect()
 }
 
 fn change(remote: &Fixture, issue: &RemoteIssue, field: Field, value: FieldValue) -> RemoteIssue {
@@ -71,7 +72,7 @@ pub fn a_created_issue_has_what_was_sent(remote: &Fixture) {
 pub fn a_created_issue_has_defaults_for_what_was_not_sent(remote: &Fixture) {
     let made = remote.create("Bare");
     let capabilities = remote.provider.capabilities().unwrap();
-    assert_eq!(made.fields.keys().copied().collect::<BTreeSet<_>>(), capabilities.fields);
+    assert_eq!(made.fields.keys().copied().collect::<BTreeSet<_>>(), remote.fields());
     let status = made.fields[&Field::Status].as_text().unwrap();
     assert!(capabilities.states.iter().any(|state| state.name == status), "{status}");
     assert_eq!(made.fields[&Field::Body], text(""));
@@ -99,7 +100,7 @@ pub fn each_field_changes_alone(remote: &Fixture) {
 
 pub fn each_field_that_may_be_empty_can_be_cleared(remote: &Fixture) {
     let mut issue = remote.provider.create(Uuid::new_v4(), &all_fields(remote)).unwrap();
-    for field in remote.provider.capabilities().unwrap().fields {
+    for field in remote.fields() {
         let (sent, kept) = match field {
             Field::Title | Field::Status => continue,
             Field::Labels => (set([]), set([])),
@@ -138,8 +139,7 @@ pub fn an_unknown_state_is_refused(remote: &Fixture) {
 /// What must be there before an issue can be filed under it, with something that is there.
 fn filed_under(remote: &Fixture) -> Vec<(Field, &'static str)> {
     let all = [(Field::Project, "Launch"), (Field::Milestone, remote.milestones[1]), (Field::Cycle, remote.cycle)];
-    let capabilities = remote.provider.capabilities().unwrap();
-    all.into_iter().filter(|(field, _)| capabilities.fields.contains(field)).collect()
+    all.into_iter().filter(|(field, _)| remote.fields().contains(field)).collect()
 }
 
 pub fn what_is_not_there_is_refused_and_what_is_there_named(remote: &Fixture) {
@@ -160,6 +160,28 @@ pub fn what_is_not_there_is_refused_and_what_is_there_named(remote: &Fixture) {
     }
     assert_eq!(remote.fetch(&issue.id), issue, "nothing of it was carried out");
     assert_eq!(count_titled(remote, "Changed"), 0);
+}
+
+pub fn a_parent_can_be_replaced_and_must_be_there(remote: &Fixture) {
+    if !remote.fields().contains(&Field::Parent) {
+        return;
+    }
+    let [first, second] = ["Epic", "Saga"].map(|title| remote.create(title));
+    let mut issue = remote.create("Part");
+    for parent in [&first, &second] {
+        issue = change(remote, &issue, Field::Parent, text(&parent.key));
+        assert_eq!(issue.fields[&Field::Parent], text(&parent.key));
+    }
+    let patch = Patch { fields: [(Field::Parent, text("999999"))].into(), base: issue.fields.clone() };
+    match remote.provider.update(&issue.id, &patch) {
+        Err(RemoteError::Invalid { field: Some(field), message, .. }) => {
+            assert_eq!(field, "parent");
+            assert!(message.contains("999999"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(remote.fetch(&issue.id), issue);
+    assert_eq!(remote.fetch(&second.id), second, "a parent is not changed by its parts");
 }
 
 pub fn what_is_there_is_known_whatever_its_case(remote: &Fixture) {

@@ -10,7 +10,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -34,7 +34,7 @@ pub struct Proxy {
 struct Shared {
     upstream: String,
     spoils: Mutex<VecDeque<Spoil>>,
-    requests: AtomicUsize,
+    requests: Mutex<Vec<String>>,
     stopped: AtomicBool,
 }
 
@@ -46,7 +46,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             upstream: origin.trim_start_matches("http://").to_owned(),
             spoils: Mutex::default(),
-            requests: AtomicUsize::new(0),
+            requests: Mutex::default(),
             stopped: AtomicBool::new(false),
         });
         let own = Arc::clone(&shared);
@@ -60,7 +60,12 @@ impl Proxy {
 
     /// How many requests have come in.
     pub fn requests(&self) -> usize {
-        self.shared.requests.load(Ordering::SeqCst)
+        self.shared.requests.lock().unwrap().len()
+    }
+
+    /// Every request as it came in.
+    pub fn sent(&self) -> Vec<String> {
+        self.shared.requests.lock().unwrap().clone()
     }
 }
 
@@ -85,7 +90,7 @@ fn serve(listener: &TcpListener, shared: &Arc<Shared>) {
 
 fn pass_on(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     let request = read_request(&client)?;
-    shared.requests.fetch_add(1, Ordering::SeqCst);
+    shared.requests.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
     let spoil = shared.take_for(&request);
     match spoil {
         Some(Spoil::LoseRequest) => return Ok(()),

@@ -78,4 +78,29 @@ impl Github {
         }
         Ok(())
     }
+    /// Makes the issue a sub-issue of its parent, or of none.
+    pub(super) fn set_parent(&self, number: &str, parent: &FieldValue) -> Result<(), RemoteError> {
+        let issue = self.look_up(number)?.ok_or_else(|| self.missing(number))?;
+        let refused = |message: String| text::invalid(self.http.remote(), Field::Parent, message);
+        let sent = match (parent.as_text(), &issue.parent_issue_url) {
+            (Some(parent), _) => {
+                let url = self.url(&["issues", parent, "sub_issues"]);
+                let body = json!({ "sub_issue_id": issue.id, "replace_parent": true });
+                self.send(Effect::Write, Method::POST, url, Some(body))
+            }
+            (None, Some(present)) => {
+                let url = self.http.own_url(&format!("{present}/sub_issue"));
+                let url = url.ok_or_else(|| refused("its parent is on another host".into()))?;
+                self.send(Effect::Write, Method::DELETE, url, Some(json!({ "sub_issue_id": issue.id })))
+            }
+            (None, None) => return Ok(()),
+        };
+        match sent {
+            Err(RemoteError::NotFound { .. }) => {
+                let there = parent.as_text().unwrap_or("its parent");
+                Err(refused(format!("{there} is not there, or takes no sub-issues")))
+            }
+            sent => sent.map(drop).map_err(|error| text::about(Field::Parent, error)),
+        }
+    }
 }

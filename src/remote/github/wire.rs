@@ -13,6 +13,9 @@ use serde_json::{Map, Value, json};
 
 #[derive(Deserialize)]
 pub(super) struct Issue {
+    /// Only sub-issues are known by it.
+    #[serde(default)]
+    pub(super) id: u64,
     pub(super) number: u64,
     html_url: String,
     pub(super) title: String,
@@ -27,6 +30,13 @@ pub(super) struct Issue {
     assignees: Vec<Account>,
     #[serde(default)]
     milestone: Option<Milestone>,
+    #[serde(default)]
+    repository_url: String,
+    #[serde(default)]
+    pub(super) parent_issue_url: Option<String>,
+    /// Where there is none, the server does not know sub-issues.
+    #[serde(default)]
+    sub_issues_summary: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     pub(super) comments: u64,
     pub(super) created_at: String,
@@ -93,26 +103,40 @@ enum Detail {
 impl Issue {
     /// The issue without its comments, which have an endpoint of their own.
     pub(super) fn into_remote(self) -> RemoteIssue {
-        let status = self.status();
+        let (status, parent) = (self.status(), self.parent());
         let labels = self.labels.into_iter().map(|(Label::Object { name } | Label::Name(name))| name).collect();
         let assignee = self.assignees.into_iter().next().map(|account| account.login);
-        let fields = [
+        let mut fields = IssueFields::from([
             (Field::Title, FieldValue::text(self.title)),
             (Field::Body, FieldValue::text(with_lf(self.body.as_deref().unwrap_or_default()))),
             (Field::Status, FieldValue::text(status)),
             (Field::Labels, FieldValue::Set(labels)),
             (Field::Assignee, FieldValue::Text(assignee)),
             (Field::Milestone, FieldValue::Text(self.milestone.map(|milestone| milestone.title))),
-        ];
+        ]);
+        if parent.is_some() || self.sub_issues_summary.is_some() {
+            fields.insert(Field::Parent, FieldValue::Text(parent));
+        }
         RemoteIssue {
             id: self.number.to_string(),
             key: self.number.to_string(),
             url: self.html_url,
             updated_at: self.updated_at,
             archived: false,
-            fields: fields.into(),
+            fields,
             comments: Vec::new(),
         }
+    }
+
+    /// The parent's number, with its repository if that is another one.
+    fn parent(&self) -> Option<String> {
+        let url = self.parent_issue_url.as_deref()?;
+        let (repository, number) = url.rsplit_once("/issues/")?;
+        if repository == self.repository_url {
+            return Some(number.to_owned());
+        }
+        let (_, name) = repository.rsplit_once("/repos/")?;
+        Some(format!("{name}#{number}"))
     }
 
     /// Whether a lost create can have made this at all.
@@ -250,6 +274,21 @@ mod tests {
         assert_eq!(explanation.message, "Validation Failed: body is too long (maximum is 65536 characters)");
         assert_eq!(explain(br#"{"message":"Validation failed","errors":["no"]}"#).message, "Validation failed: no");
         assert_eq!(explain(b"<html>").message, "");
+    }
+
+    #[test]
+    fn a_parent_is_a_number_here_a_path_elsewhere_and_unknown_where_there_are_no_sub_issues() {
+        let parent = |more: serde_json::Value| {
+            let mut json = serde_json::json!({ "number": 7, "html_url": "", "title": "T", "state": "open",
+                "repository_url": "https://api.github.com/repos/o/r", "created_at": "", "updated_at": "" });
+            json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            serde_json::from_value::<Issue>(json).unwrap().into_remote().fields.remove(&Field::Parent)
+        };
+        let at = |url: &str| parent(serde_json::json!({ "parent_issue_url": url }));
+        assert_eq!(at("https://api.github.com/repos/o/r/issues/3"), Some(FieldValue::text("3")));
+        assert_eq!(at("https://api.github.com/repos/o/plans/issues/3"), Some(FieldValue::text("o/plans#3")));
+        assert_eq!(parent(serde_json::json!({ "sub_issues_summary": { "total": 0 } })), Some(FieldValue::Text(None)));
+        assert_eq!(parent(serde_json::json!({})), None);
     }
 
     #[test]

@@ -65,6 +65,7 @@ impl Linear {
                 ("projectId", json!(text.map(|name| directory.project_id(client, team()?, name)).transpose()?))
             }
             Field::Cycle => ("cycleId", json!(text.map(|name| directory.cycle_id(client, team()?, name)).transpose()?)),
+            Field::Parent => ("parentId", json!(text.map(|key| self.parent_id(key)).transpose()?)),
             Field::Labels | Field::Milestone => return Ok(None),
         }))
     }
@@ -74,6 +75,11 @@ impl Linear {
         let refused =
             || text::invalid(self.client.remote(), Field::Status, format!("{name:?} is no state of the team"));
         team.state_id(name).ok_or_else(refused)
+    }
+
+    fn parent_id(&self, key: &str) -> Result<String, RemoteError> {
+        let refused = || text::invalid(self.client.remote(), Field::Parent, format!("there is no issue {key:?}"));
+        Ok(self.issue_page(key, None)?.ok_or_else(refused)?.id)
     }
 
     /// Adds the milestone, of the project that the issue comes into, or else is in (`present`).

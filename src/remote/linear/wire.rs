@@ -45,6 +45,7 @@ pub(super) struct Issue {
     pub(super) project: Option<Entry>,
     project_milestone: Option<Named>,
     cycle: Option<CycleName>,
+    parent: Option<Parent>,
     /// Only where the operation asks for them.
     pub(super) comments: Option<Connection<Comment>>,
 }
@@ -59,6 +60,11 @@ struct Named {
 pub(super) struct Entry {
     pub(super) id: String,
     pub(super) name: String,
+}
+
+#[derive(Deserialize)]
+struct Parent {
+    identifier: String,
 }
 
 /// Cycles have numbers, and some a name besides.
@@ -195,6 +201,7 @@ impl Issue {
             (Field::Project, FieldValue::Text(self.project.as_ref().map(|project| project.name.clone()))),
             (Field::Milestone, FieldValue::Text(self.project_milestone.as_ref().map(|it| it.name.clone()))),
             (Field::Cycle, FieldValue::Text(self.cycle.as_ref().map(CycleName::text))),
+            (Field::Parent, FieldValue::Text(self.parent.as_ref().map(|parent| parent.identifier.clone()))),
         ];
         fields.into()
     }

@@ -1,4 +1,4 @@
-//! What an issue of the simulated tracker can be filed under: it is there or it is not, and no issue makes it.
+//! What an issue of the simulated tracker can refer to: it is there or it is not, and no issue makes it.
 
 use super::{Flavour, state::State};
 use crate::{
@@ -28,6 +28,10 @@ impl State {
             }
             let names: Vec<String> = self.names_of(field).into_iter().collect();
             known.insert(field, FieldValue::text(text::named(remote, field, name, &names, String::as_str)?));
+        }
+        let parent = fields.get(&Field::Parent).and_then(FieldValue::as_text);
+        if let Some(key) = parent.filter(|key| self.by_key(key).is_none()) {
+            return Err(text::invalid(remote, Field::Parent, format!("there is no issue {key:?}")));
         }
         Ok(known)
     }
