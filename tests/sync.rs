@@ -111,6 +111,19 @@ fn a_field_that_the_schema_gets_later_is_taken_and_not_cleared() {
     world.cycle(&syncer);
     assert!(world.read(&file).contains("due: 2026-12-01"), "{}", world.read(&file));
     assert_eq!(simulator.writes(), [format!("update {key}: title")]);
+
+    // What happened to it while the schema did without it is heard when the schema has it again, after a restart too: the
+    // file has a date, the remote another, and nothing is agreed.
+    world.write(".trackfs/schema.yaml", &without);
+    world.cycle(&syncer);
+    set(&simulator, &key, Field::Due, "2027-01-01");
+    world.cycle(&syncer);
+    world.write(".trackfs/schema.yaml", &with);
+    let syncer = world.remote("linear", &simulator);
+    world.cycle(&syncer);
+    let conflicts = syncer.conflicts().unwrap();
+    assert_eq!(conflicts.len(), 1, "{conflicts:?}");
+    assert_eq!((&conflicts[0].field[..], &conflicts[0].theirs), ("due", &FieldValue::text("2027-01-01")));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One cycle: what was read at its start, and what it has to leave behind at its end.
 
 use super::{
-    Action, Conflict, Done, Report, Row, SyncError, Syncer, Trouble,
+    Action, Conflict, Done, Parts, Report, Row, SyncError, Syncer, Trouble,
     intents::{self, Sent},
     memory::{Memory, fingerprint},
     outbox::Outbox,
@@ -64,6 +64,15 @@ struct Kept {
     names: Names,
 }
 
+impl Kept {
+    fn load(parts: &Parts, stamp: Stamp) -> Result<Self, SyncError> {
+        let tracking = parts.repo.tracking(&parts.name)?;
+        let tickets = Tickets::load(&parts.store, &parts.name)?;
+        let names = tickets.names(&parts.name, tracking.issues.values().map(|issue| issue.key.as_str()));
+        Ok(Self { stamp, tracking, tickets, names, memory: Memory::load(&parts.store, &parts.name)? })
+    }
+}
+
 pub(super) struct Cycle<'a> {
     pub sync: &'a Syncer,
     pub volatile: &'a mut Volatile,
@@ -110,24 +119,12 @@ impl<'a> Cycle<'a> {
         let stamp = Stamp { mark: parts.store.mark()?, tip: parts.repo.tracking_tip(&parts.name)? };
         let kept = volatile.kept.take().filter(|kept| kept.stamp == stamp);
         let is_new = kept.is_none();
-        let Kept { tracking, tickets, mut memory, names, .. } = match kept {
+        let Kept { tracking, tickets, memory, names, .. } = match kept {
             Some(kept) => kept,
-            None => {
-                let tracking = parts.repo.tracking(&parts.name)?;
-                let tickets = Tickets::load(&parts.store, &parts.name)?;
-                let names = tickets.names(&parts.name, tracking.issues.values().map(|issue| issue.key.as_str()));
-                Kept {
-                    stamp: stamp.clone(),
-                    tracking,
-                    tickets,
-                    names,
-                    memory: Memory::load(&parts.store, &parts.name)?,
-                }
-            }
+            None => Kept::load(parts, stamp.clone())?,
         };
         let mapping = Mapping::new(&schema, &capabilities, &parts.config.statuses, names);
         volatile.schema = Some(schema);
-        memory.fields.retain(|field| capabilities.fields.contains(field));
         let mut cycle = Self {
             sync,
             volatile,
@@ -148,6 +145,8 @@ impl<'a> Cycle<'a> {
             fresh: Vec::new(),
             events: Vec::new(),
         };
+        let Self { memory, capabilities, .. } = &mut cycle;
+        memory.fields.retain(|field| capabilities.fields.contains(field));
         if is_new {
             cycle.follow_moves();
             cycle.let_go();
