@@ -99,6 +99,14 @@ impl Provider for Library {
     fn find_comment(&self, _: &str, _: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
         Ok(None)
     }
+
+    fn edit_comment(&self, _: &str, comment: &str, _: &str) -> Result<RemoteComment, RemoteError> {
+        unreachable!("{comment} was not edited")
+    }
+
+    fn delete_comment(&self, _: &str, comment: &str) -> Result<(), RemoteError> {
+        unreachable!("{comment} was not removed")
+    }
 }
 
 fn text(value: &Value) -> String {

@@ -96,6 +96,14 @@ pub trait Provider: Send + Sync {
     /// Finds the comment that an earlier [`comment`](Self::comment) with an unknown outcome made, if any.
     fn find_comment(&self, issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError>;
 
+    /// Gives a comment of the account's own another body, and returns it as the remote has it afterwards. Somebody else's is
+    /// refused as [`RemoteError::Invalid`] before anything is sent.
+    fn edit_comment(&self, issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError>;
+
+    /// Deletes a comment of the account's own; doing it twice is no error. Somebody else's is refused as
+    /// [`RemoteError::Invalid`] before anything is sent.
+    fn delete_comment(&self, issue: &str, comment: &str) -> Result<(), RemoteError>;
+
     /// What the last answer said about the rate limit; of several limits the scarcest.
     fn budget(&self) -> Option<Budget> {
         None
@@ -151,6 +159,14 @@ impl<P: Provider + ?Sized> Provider for Arc<P> {
 
     fn find_comment(&self, issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
         (**self).find_comment(issue, lost)
+    }
+
+    fn edit_comment(&self, issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError> {
+        (**self).edit_comment(issue, comment, body)
+    }
+
+    fn delete_comment(&self, issue: &str, comment: &str) -> Result<(), RemoteError> {
+        (**self).delete_comment(issue, comment)
     }
 
     fn budget(&self) -> Option<Budget> {

@@ -5,6 +5,7 @@
 //! before its request. So whatever happens between two steps, the next cycle finds it and nothing happens twice.
 
 mod backoff;
+mod comments;
 mod conflict;
 mod cycle;
 mod files;
@@ -120,7 +121,7 @@ pub struct Report {
 pub struct Done {
     pub path: WsPath,
     pub key: String,
-    /// `created`, `archived`, `restored`, `comment`, or names of fields.
+    /// `created`, `archived`, `restored`, `comment`, `comment edited`, `comment deleted`, or names of fields.
     pub what: Vec<String>,
 }
 
@@ -156,6 +157,17 @@ pub enum Action {
     Update,
     Archive,
     Comment,
+    /// Of a comment: its text to the remote.
+    Edit,
+    /// Of a comment, on the remote.
+    Delete,
+}
+
+impl Action {
+    /// Whether something disappears from the remote.
+    fn is_removal(self) -> bool {
+        matches!(self, Self::Archive | Self::Delete)
+    }
 }
 
 /// How a remote is doing, for `status`.

@@ -568,11 +568,19 @@ impl Provider for Stubborn {
     }
 
     fn comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError> {
-        self.0.comment(issue, intent, body)
+        self.0.comment(issue, intent, &body.to_uppercase())
     }
 
     fn find_comment(&self, issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
         self.0.find_comment(issue, lost)
+    }
+
+    fn edit_comment(&self, issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError> {
+        self.0.edit_comment(issue, comment, &body.to_uppercase())
+    }
+
+    fn delete_comment(&self, issue: &str, comment: &str) -> Result<(), RemoteError> {
+        self.0.delete_comment(issue, comment)
     }
 
     fn budget(&self) -> Option<Budget> {
@@ -606,6 +614,24 @@ fn a_remote_that_asks_to_wait_is_not_asked_before_by_anybody() {
     assert!(matches!(syncer.push(), Err(SyncError::Waiting { .. })));
     world.later(2);
     assert_eq!(syncer.pull().unwrap().pulled.len(), 1);
+}
+
+#[test]
+fn a_comment_that_the_remote_renders_is_neither_echoed_nor_sent_again() {
+    let (world, simulator) = (World::new(), linear());
+    let (_, key) = linked(&world, &simulator, "linear");
+    let stubborn = Stubborn(simulator.clone(), None);
+    let syncer = world.remote_of("linear", Arc::new(stubborn), "tickets", SyncConfig::default());
+    let file = format!("tickets/{key}/comments/mine.md");
+    world.write(&file, "Looking.\n");
+    for (here, there, writes) in [("Looking.", "LOOKING.", 1), ("Looked.", "LOOKED.", 2)] {
+        (0..4).for_each(|_| drop(world.cycle(&syncer)));
+        assert_eq!(only(&simulator).comments[0].body, there);
+        assert!(world.read(&file).ends_with(&format!("---\n{here}\n")), "{}", world.read(&file));
+        assert_eq!(simulator.writes().len(), writes, "{:?}", simulator.writes());
+        assert_eq!(world.cycle(&syncer), Report::default());
+        world.write(&file, &world.read(&file).replace("Looking.", "Looked."));
+    }
 }
 
 #[test]

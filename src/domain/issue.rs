@@ -150,6 +150,8 @@ pub struct Capabilities {
     /// Priority names it stores, highest first; empty: no priority.
     pub priorities: Vec<String>,
     pub comments: bool,
+    /// The account that it writes as: comments of this author can be edited and deleted. `None`: of nobody.
+    pub account: Option<String>,
     /// A create repeated with the same intent makes one object (Linear's client UUID).
     pub idempotent_create: bool,
     /// Longest title and body it takes, in characters.
@@ -157,4 +159,11 @@ pub struct Capabilities {
     pub max_body: usize,
     /// It rewrites Markdown (bullets, trailing space): bodies are compared by normal form.
     pub rewrites_markdown: bool,
+}
+
+impl Capabilities {
+    /// Whether a comment is by the account that the provider writes as.
+    pub fn is_own(&self, comment: &RemoteComment) -> bool {
+        self.account.as_deref() == Some(comment.author.as_str())
+    }
 }

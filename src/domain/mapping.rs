@@ -233,6 +233,7 @@ mod tests {
             states: states.iter().map(|(name, kind)| RemoteState { name: (*name).to_owned(), kind: *kind }).collect(),
             priorities: ["Urgent", "High", "Medium", "Low"].map(str::to_owned).to_vec(),
             comments: true,
+            account: None,
             idempotent_create: true,
             max_title: 255,
             max_body: 65_535,

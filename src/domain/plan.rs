@@ -20,6 +20,9 @@ pub struct Local {
     pub fields: IssueFields,
     #[serde(default)]
     pub comments: Vec<LocalComment>,
+    /// The remote's ids of own comments whose files are known to be removed; one that is merely not there is not among them.
+    #[serde(default)]
+    pub removed_comments: Vec<String>,
     /// False while the document has an error: nothing is read from it and nothing is written into it.
     #[serde(default = "valid")]
     pub valid: bool,
@@ -75,8 +78,21 @@ pub enum CommentStep {
     Write(RemoteComment),
     /// The file takes this text; `id` is the remote's.
     Update { name: String, id: String, body: String },
+    /// The remote's comment takes this text.
+    Edit { name: String, id: String, body: String },
+    /// The remote's comment is deleted: it is our own, and its file was removed.
+    Delete { id: String },
+    /// Edited here, and somebody else's: it cannot be sent.
+    NotOurs { name: String, author: String },
     /// Both edited it, and only a person can say which holds.
     Conflict { name: String, id: String },
+}
+
+impl CommentStep {
+    /// Whether it changes the remote, or would.
+    fn is_sent(&self) -> bool {
+        matches!(self, Self::Create { .. } | Self::Edit { .. } | Self::Delete { .. } | Self::NotOurs { .. })
+    }
 }
 
 /// The answer of [`plan`]. Fields that agree are not listed.
@@ -229,8 +245,10 @@ fn merge_both(
         };
         (*field, if remote.archived { without_push(outcome) } else { outcome })
     });
-    let mut comments = known_comments(base, local, remote, rules);
-    if !remote.archived {
+    let mut comments = known_comments(base, local, remote, capabilities, rules);
+    if remote.archived {
+        comments.retain(|step| !step.is_sent());
+    } else {
         comments.extend(new_comments(local, capabilities));
     }
     Plan {
@@ -260,28 +278,56 @@ fn new_comments<'a>(local: &'a Local, capabilities: &Capabilities) -> impl Itera
     local.comments.iter().filter(is_new).map(|comment| CommentStep::Create { name: comment.name.clone() })
 }
 
-/// A comment that was removed on one side stays on the other.
-fn known_comments(base: Option<&RemoteIssue>, local: &Local, remote: &RemoteIssue, rules: Rules) -> Vec<CommentStep> {
+/// Somebody else's comment that was removed on one side stays on the other. Our own that was removed here is deleted there,
+/// unless it was edited there since: then its file comes back.
+fn known_comments(
+    base: Option<&RemoteIssue>,
+    local: &Local,
+    remote: &RemoteIssue,
+    capabilities: &Capabilities,
+    rules: Rules,
+) -> Vec<CommentStep> {
     let step = |theirs: &RemoteComment| {
         let agreed = base.and_then(|base| base.comments.iter().find(|comment| comment.id == theirs.id));
         let ours = local.comments.iter().find(|comment| comment.remote_id.as_deref() == Some(&theirs.id));
         match (agreed, ours) {
             (None, None) => Some(CommentStep::Write(theirs.clone())),
-            (Some(_), None) | (None, Some(_)) => None,
-            (Some(agreed), Some(ours)) => edited(&agreed.body, ours, theirs, rules),
+            (None, Some(_)) => None,
+            (Some(agreed), None) => {
+                let is_removed = local.removed_comments.contains(&theirs.id) && capabilities.is_own(theirs);
+                is_removed.then(|| removed_comment(agreed, theirs, rules.style))
+            }
+            (Some(agreed), Some(ours)) => edited(&agreed.body, ours, theirs, capabilities, rules),
         }
     };
     remote.comments.iter().filter_map(step).collect()
 }
 
-/// An edit made here stays here: providers take new comments, not changed ones.
-fn edited(agreed: &str, ours: &LocalComment, theirs: &RemoteComment, rules: Rules) -> Option<CommentStep> {
+fn removed_comment(agreed: &RemoteComment, theirs: &RemoteComment, style: Style) -> CommentStep {
+    if markdown::same(&agreed.body, &theirs.body, style) {
+        CommentStep::Delete { id: theirs.id.clone() }
+    } else {
+        CommentStep::Write(theirs.clone())
+    }
+}
+
+/// What both edited, and fits together, is taken first; what of it is ours goes there once the file has it.
+fn edited(
+    agreed: &str,
+    ours: &LocalComment,
+    theirs: &RemoteComment,
+    capabilities: &Capabilities,
+    rules: Rules,
+) -> Option<CommentStep> {
     let text = |body: &str| FieldValue::text(body);
+    let body = |value: FieldValue| value.as_text().unwrap_or_default().to_owned();
     let (name, id) = (ours.name.clone(), theirs.id.clone());
     match merge::merge(Field::Body, Some(&text(agreed)), &text(&ours.body), &text(&theirs.body), rules) {
-        Outcome::Agreed | Outcome::Push(_) => None,
-        Outcome::Pull(body) | Outcome::Both { pull: body, .. } => {
-            Some(CommentStep::Update { name, id, body: body.as_text().unwrap_or_default().to_owned() })
+        Outcome::Agreed => None,
+        Outcome::Push(value) if capabilities.is_own(theirs) => Some(CommentStep::Edit { name, id, body: body(value) }),
+        Outcome::Push(_) => Some(CommentStep::NotOurs { name, author: theirs.author.clone() }),
+        Outcome::Pull(value) | Outcome::Both { pull: value, .. } => {
+            Some(CommentStep::Update { name, id, body: body(value) })
         }
         Outcome::Conflict { .. } => Some(CommentStep::Conflict { name, id }),
     }

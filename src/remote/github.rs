@@ -168,6 +168,16 @@ impl Github {
         Ok(self.login.get_or_init(|| login).as_deref())
     }
 
+    /// Refuses a comment of somebody else: whoever may write to a repository could change it.
+    fn own_comment(&self, id: &str) -> Result<(), RemoteError> {
+        let (comment, _) = self.get::<wire::Comment>(self.url(&["issues", "comments", id]))?;
+        let comment = comment.into_remote();
+        match self.login()? {
+            Some(login) if login == comment.author => Ok(()),
+            _ => Err(text::not_ours(self.http.remote(), &comment.author)),
+        }
+    }
+
     fn patch(&self, number: &str, body: Value) -> Result<wire::Issue, RemoteError> {
         self.write(Method::PATCH, self.url(&["issues", number]), body)
     }
@@ -238,7 +248,7 @@ impl Github {
 
 impl Provider for Github {
     fn capabilities(&self) -> Result<Capabilities, RemoteError> {
-        Ok(capabilities())
+        Ok(Capabilities { account: self.login()?.map(str::to_owned), ..capabilities() })
     }
 
     fn account(&self) -> Result<String, RemoteError> {
@@ -326,8 +336,7 @@ impl Provider for Github {
     }
 
     fn comment(&self, issue: &str, _intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError> {
-        let whole = IssueFields::from([(Field::Body, FieldValue::text(body))]);
-        text::check(self.http.remote(), &capabilities(), &whole)?;
+        text::check_comment(self.http.remote(), &capabilities(), body)?;
         let url = self.url(&["issues", issue, "comments"]);
         self.write(Method::POST, url, json!({ "body": body })).map(wire::Comment::into_remote)
     }
@@ -339,6 +348,23 @@ impl Provider for Github {
             |comment: &RemoteComment| login.is_none_or(|login| comment.author == login) && !(lost.known)(&comment.id);
         let comments = self.comments(issue)?.into_iter().rev();
         Ok(comments.filter(mine).find(|comment| comment.body.trim() == body.trim()))
+    }
+
+    fn edit_comment(&self, _issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError> {
+        text::check_comment(self.http.remote(), &capabilities(), body)?;
+        self.own_comment(comment)?;
+        let url = self.url(&["issues", "comments", comment]);
+        self.write(Method::PATCH, url, json!({ "body": body })).map(wire::Comment::into_remote)
+    }
+
+    fn delete_comment(&self, _issue: &str, comment: &str) -> Result<(), RemoteError> {
+        let url = self.url(&["issues", "comments", comment]);
+        let deleted =
+            self.own_comment(comment).and_then(|()| self.send(Effect::Write, Method::DELETE, url, None).map(drop));
+        match deleted {
+            Err(RemoteError::NotFound { .. }) => self.check_repository(),
+            other => other,
+        }
     }
 
     fn budget(&self) -> Option<Budget> {
@@ -368,7 +394,7 @@ impl Github {
     }
 }
 
-/// What GitHub can do, which is the same in every repository.
+/// What GitHub can do, which is the same in every repository and for every account.
 pub(super) fn capabilities() -> Capabilities {
     let state = |name: &str, kind| RemoteState { name: name.to_owned(), kind };
     Capabilities {
@@ -381,6 +407,7 @@ pub(super) fn capabilities() -> Capabilities {
         ],
         priorities: Vec::new(),
         comments: true,
+        account: None,
         idempotent_create: false,
         max_title: MAX_TITLE,
         max_body: MAX_BODY,

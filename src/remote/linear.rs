@@ -13,7 +13,7 @@ use client::{Client, Document, Inserted, document};
 use directory::Directory;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::OnceLock, time::Duration};
 use uuid::Uuid;
 use wire::{Connection, Displayed};
 
@@ -26,6 +26,8 @@ const ISSUE_UPDATE: Document = document!(Write, "issue_update.graphql");
 const ISSUE_ARCHIVE: Document = document!(Write, "issue_archive.graphql");
 const COMMENT: Document = document!(Read, "comment.graphql", "comment_fields.graphql");
 const COMMENT_CREATE: Document = document!(Write, "comment_create.graphql");
+const COMMENT_UPDATE: Document = document!(Write, "comment_update.graphql");
+const COMMENT_DELETE: Document = document!(Write, "comment_delete.graphql");
 
 /// Issues a page: about 230 points of complexity, far from the 10,000 a query may cost.
 const PAGE: usize = 50;
@@ -40,13 +42,15 @@ pub(super) struct Linear {
     client: Client,
     team: String,
     directory: Directory,
+    /// The display name of the token's account, which is unique in a workspace.
+    account: OnceLock<String>,
 }
 
 impl Linear {
     /// `team` is the team's key; `url` is the GraphQL endpoint where it is not the public one.
     pub(super) fn new(remote: &str, url: Option<&str>, team: &str, token: Secret) -> Result<Self, RemoteError> {
         let client = Client::new(remote, url, token)?;
-        Ok(Self { client, team: team.to_owned(), directory: Directory::default() })
+        Ok(Self { client, team: team.to_owned(), directory: Directory::default(), account: OnceLock::new() })
     }
 
     fn missing(&self, id: &str) -> RemoteError {
@@ -173,19 +177,39 @@ impl Linear {
         RemoteError::Ambiguous { remote: self.client.remote().to_owned(), reason: reason.to_owned() }
     }
 
-    fn look_up_comment(&self, id: Uuid) -> Result<Option<RemoteComment>, RemoteError> {
+    fn look_up_comment(&self, id: &str) -> Result<Option<wire::Comment>, RemoteError> {
         #[derive(Deserialize)]
         struct Data {
             comment: wire::Comment,
         }
-        let comment = self.client.run::<Data>(COMMENT, json!({ "id": id })).map(|data| data.comment.into_remote());
-        absent_is_none(comment)
+        absent_is_none(self.client.run::<Data>(COMMENT, json!({ "id": id })).map(|data| data.comment))
+    }
+
+    /// A comment of the account's own; `None` when it does not exist (any more).
+    fn own_comment(&self, id: &str) -> Result<Option<RemoteComment>, RemoteError> {
+        let Some(comment) = self.look_up_comment(id)? else { return Ok(None) };
+        let is_own = comment.is_own();
+        let comment = comment.into_remote();
+        if is_own { Ok(Some(comment)) } else { Err(text::not_ours(self.client.remote(), &comment.author)) }
+    }
+
+    fn missing_comment(&self, id: &str) -> RemoteError {
+        RemoteError::NotFound { remote: self.client.remote().to_owned(), what: format!("comment {id}") }
+    }
+
+    /// What Linear can do in this team, whoever asks.
+    fn rules(&self) -> Result<Capabilities, RemoteError> {
+        Ok(capabilities(self.directory.team(&self.client, &self.team)?.states()))
     }
 }
 
 impl Provider for Linear {
     fn capabilities(&self) -> Result<Capabilities, RemoteError> {
-        Ok(capabilities(self.directory.team(&self.client, &self.team)?.states()))
+        let account = match self.account.get() {
+            Some(known) => known.clone(),
+            None => self.account()?,
+        };
+        Ok(Capabilities { account: Some(account), ..self.rules()? })
     }
 
     fn account(&self) -> Result<String, RemoteError> {
@@ -193,7 +217,8 @@ impl Provider for Linear {
         struct Data {
             viewer: Displayed,
         }
-        Ok(self.client.run::<Data>(VIEWER, json!({}))?.viewer.display_name)
+        let name = self.client.run::<Data>(VIEWER, json!({}))?.viewer.display_name;
+        Ok(self.account.get_or_init(|| name).clone())
     }
 
     fn changed_since(&self, since: Option<&str>, page: Option<&PageToken>) -> Result<Page, RemoteError> {
@@ -232,7 +257,7 @@ impl Provider for Linear {
     }
 
     fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
-        text::check(self.client.remote(), &self.capabilities()?, fields)?;
+        text::check(self.client.remote(), &self.rules()?, fields)?;
         let input = self.creation(intent, fields)?;
         self.insert(ISSUE_CREATE, input, || self.fetch(&intent.to_string()))
     }
@@ -242,7 +267,7 @@ impl Provider for Linear {
     }
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
-        text::check(self.client.remote(), &self.capabilities()?, &patch.fields)?;
+        text::check(self.client.remote(), &self.rules()?, &patch.fields)?;
         let mut input = self.input(&patch.fields)?;
         self.label_input(patch, &mut input)?;
         if !input.is_empty() {
@@ -257,14 +282,28 @@ impl Provider for Linear {
     }
 
     fn comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError> {
-        let whole = IssueFields::from([(Field::Body, FieldValue::text(body))]);
-        text::check(self.client.remote(), &self.capabilities()?, &whole)?;
+        text::check_comment(self.client.remote(), &self.rules()?, body)?;
         let input = json!({ "id": intent, "issueId": issue, "body": body });
-        self.insert(COMMENT_CREATE, input, || self.look_up_comment(intent))
+        let made = self.insert(COMMENT_CREATE, input, || self.look_up_comment(&intent.to_string()))?;
+        Ok(made.into_remote())
     }
 
     fn find_comment(&self, _issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
-        self.look_up_comment(lost.intent)
+        Ok(self.look_up_comment(&lost.intent.to_string())?.map(wire::Comment::into_remote))
+    }
+
+    fn edit_comment(&self, _issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError> {
+        text::check_comment(self.client.remote(), &self.rules()?, body)?;
+        self.own_comment(comment)?.ok_or_else(|| self.missing_comment(comment))?;
+        self.client.run::<Value>(COMMENT_UPDATE, json!({ "id": comment, "input": { "body": body } }))?;
+        self.own_comment(comment)?.ok_or_else(|| self.missing_comment(comment))
+    }
+
+    fn delete_comment(&self, _issue: &str, comment: &str) -> Result<(), RemoteError> {
+        if self.own_comment(comment)?.is_none() {
+            return Ok(());
+        }
+        absent_is_none(self.client.run::<Value>(COMMENT_DELETE, json!({ "id": comment }))).map(drop)
     }
 
     fn budget(&self) -> Option<Budget> {
@@ -272,13 +311,14 @@ impl Provider for Linear {
     }
 }
 
-/// What Linear can do in a team with this workflow.
+/// What Linear can do in a team with this workflow, whoever asks.
 pub(super) fn capabilities(states: Vec<RemoteState>) -> Capabilities {
     Capabilities {
         fields: Field::ALL.into(),
         states,
         priorities: wire::PRIORITIES.map(str::to_owned).into(),
         comments: true,
+        account: None,
         idempotent_create: true,
         max_title: MAX_TITLE,
         max_body: MAX_BODY,
@@ -311,7 +351,7 @@ mod tests {
     use super::*;
     use apollo_compiler::{ExecutableDocument, Schema, request::coerce_variable_values};
 
-    const DOCUMENTS: [Document; 13] = [
+    const DOCUMENTS: [Document; 15] = [
         VIEWER,
         ISSUES,
         COMMENTS,
@@ -321,6 +361,8 @@ mod tests {
         ISSUE_ARCHIVE,
         COMMENT,
         COMMENT_CREATE,
+        COMMENT_UPDATE,
+        COMMENT_DELETE,
         directory::TEAM,
         directory::LABELS,
         directory::USERS,

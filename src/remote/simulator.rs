@@ -182,6 +182,15 @@ impl Simulator {
         text::check(&self.name, &self.flavour.capabilities(), fields)
     }
 
+    /// The key of the issue that has this comment of ours; `None` where there is no such comment.
+    fn own_comment(&self, state: &State, issue: &str, comment: &str) -> Result<Option<String>, RemoteError> {
+        let on = state.get(issue).ok_or_else(|| self.missing(issue))?;
+        match on.comments.iter().find(|known| known.id == comment) {
+            Some(known) if known.author != state::ACCOUNT => Err(text::not_ours(&self.name, &known.author)),
+            found => Ok(found.map(|_| on.key.clone())),
+        }
+    }
+
     fn note(&self, write: String) {
         self.writes.lock().push(write);
     }
@@ -210,7 +219,8 @@ impl Simulator {
 
 impl Provider for Simulator {
     fn capabilities(&self) -> Result<Capabilities, RemoteError> {
-        self.call(Effect::Read, |_| Ok(self.flavour.capabilities()))
+        let account = Some(state::ACCOUNT.to_owned());
+        self.call(Effect::Read, |_| Ok(Capabilities { account, ..self.flavour.capabilities() }))
     }
 
     fn account(&self) -> Result<String, RemoteError> {
@@ -289,7 +299,7 @@ impl Provider for Simulator {
     }
 
     fn comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError> {
-        self.check(&IssueFields::from([(Field::Body, FieldValue::text(body))]))?;
+        text::check_comment(&self.name, &self.flavour.capabilities(), body)?;
         self.call(Effect::Write, |state| {
             let on = state.get(issue).ok_or_else(|| self.missing(issue))?;
             if let Some(made) = on.comments.iter().find(|comment| comment.id == intent.to_string()) {
@@ -311,6 +321,25 @@ impl Provider for Simulator {
                 }
             };
             Ok(on.comments.iter().rev().find(is_made).cloned())
+        })
+    }
+
+    fn edit_comment(&self, issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError> {
+        text::check_comment(&self.name, &self.flavour.capabilities(), body)?;
+        self.call(Effect::Write, |state| {
+            let key = self.own_comment(state, issue, comment)?.ok_or_else(|| self.missing(comment))?;
+            self.note(format!("edit comment {key}"));
+            state.edit_comment(issue, comment, body).ok_or_else(|| self.missing(comment))
+        })
+    }
+
+    fn delete_comment(&self, issue: &str, comment: &str) -> Result<(), RemoteError> {
+        self.call(Effect::Write, |state| {
+            if let Some(key) = self.own_comment(state, issue, comment)? {
+                self.note(format!("delete comment {key}"));
+                state.delete_comment(issue, comment);
+            }
+            Ok(())
         })
     }
 }

@@ -29,6 +29,22 @@ pub(super) fn check(remote: &str, capabilities: &Capabilities, fields: &IssueFie
     Ok(())
 }
 
+/// Refuses a comment, before anything is sent, that says nothing or is too long.
+pub(super) fn check_comment(remote: &str, capabilities: &Capabilities, body: &str) -> Result<(), RemoteError> {
+    let fault = if body.trim().is_empty() {
+        Some("a comment has to say something; to delete it, remove its file".to_owned())
+    } else {
+        too_long(body, capabilities.max_body)
+    };
+    fault.map_or(Ok(()), |message| Err(invalid(remote, Field::Body, message)))
+}
+
+/// The comment is not the account's own.
+pub(super) fn not_ours(remote: &str, author: &str) -> RemoteError {
+    let message = format!("the comment is by {}; only its author changes it", quotable(author));
+    RemoteError::Invalid { remote: remote.to_owned(), field: None, message }
+}
+
 /// The remote will not take this value of `field`.
 pub(super) fn invalid(remote: &str, field: Field, message: impl Into<String>) -> RemoteError {
     RemoteError::Invalid { remote: remote.to_owned(), field: Some(field.name().to_owned()), message: message.into() }

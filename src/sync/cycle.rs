@@ -5,7 +5,7 @@ use super::{
     intents::{self, Sent},
     memory::{Memory, fingerprint},
     outbox::Outbox,
-    tickets::Tickets,
+    tickets::{Ticket, Tickets},
 };
 use crate::{
     domain::{
@@ -323,16 +323,20 @@ impl<'a> Cycle<'a> {
         self.memory.conflicts.extend(found);
     }
 
-    /// A field's local value, unless it is the one that the remote holds in a form of its own.
-    pub fn as_rendered(&self, id: &str, base: Option<&RemoteIssue>, mut local: Local) -> Local {
-        let (Some(rendered), Some(base)) = (self.memory.rendered.get(id), base) else { return local };
-        for (field, hash) in rendered {
+    /// What a ticket says, for planning against this base: with the remote's own form of every value that it answers, and with
+    /// the own comments whose files are gone for good.
+    pub fn said(&self, ticket: &Ticket, id: &str, base: Option<&RemoteIssue>) -> Result<Local, SyncError> {
+        let mut local = ticket.local.clone();
+        let Some(base) = base else { return Ok(local) };
+        for (field, hash) in self.memory.rendered.get(id).into_iter().flatten() {
             let unchanged = local.fields.get(field).is_some_and(|value| fingerprint(value) == *hash);
             if let Some(agreed) = base.fields.get(field).filter(|_| unchanged) {
                 local.fields.insert(*field, agreed.clone());
             }
         }
-        local
+        self.render_comments(&mut local, base);
+        local.removed_comments = self.removed_comments(&local, base)?;
+        Ok(local)
     }
 
     pub fn row(&self, action: Action, path: &WsPath, key: Option<&str>, what: Vec<String>) -> Row {

@@ -132,6 +132,8 @@ impl Action {
             Self::Update => "update",
             Self::Archive => "archive",
             Self::Comment => "comment",
+            Self::Edit => "edit",
+            Self::Delete => "delete",
         }
     }
 }

@@ -150,7 +150,7 @@ impl Cycle<'_> {
                 return Ok(());
             }
         };
-        let local = self.as_rendered(&remote.id, base.as_ref(), ticket.local.clone());
+        let local = self.said(&ticket, &remote.id, base.as_ref())?;
         let plan = self.plan(base.as_ref(), Some(&local), Some(&remote));
         if plan.presence == Presence::Wait {
             if base.as_ref() != Some(&remote) {
@@ -339,7 +339,7 @@ impl Cycle<'_> {
                 (path, self.plan(base.as_ref(), None, Some(remote)))
             }
             Found::Ticket(ticket) => {
-                let local = self.as_rendered(&remote.id, base.as_ref(), ticket.local);
+                let local = self.said(&ticket, &remote.id, base.as_ref())?;
                 (ticket.path, self.plan(base.as_ref(), Some(&local), Some(remote)))
             }
         };

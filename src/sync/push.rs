@@ -18,7 +18,7 @@ use crate::{
         layout::Kind,
         merge,
         path::WsPath,
-        plan::{self, CommentStep, Presence},
+        plan::{self, Presence},
         problem::Severity,
         snapshot::ContentHash,
         tie::Tie,
@@ -26,12 +26,14 @@ use crate::{
     remote::RemoteError,
     workspace::store::{OutboxEntry, OutboxState},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// One write, and the object that it is for; a create has none yet.
 pub(super) struct Job {
     pub id: Option<String>,
     pub row: Row,
+    /// Why it cannot be sent, whoever tries.
+    pub refusal: Option<String>,
 }
 
 impl Cycle<'_> {
@@ -51,7 +53,7 @@ impl Cycle<'_> {
         self.outbox.keep_only(&rows)?;
         let idle = self.sent.keys().filter(|intent| !self.outbox.has_intent(**intent)).copied();
         idle.collect::<Vec<_>>().into_iter().for_each(|intent| self.change_intent(intent, None));
-        let limits = Limits::of(&rows, self, options);
+        let limits = Limits::of(&jobs, self, options);
         let mut due = Vec::new();
         for job in jobs {
             if let Some(entry) = self.schedule(&job, &limits, options)? {
@@ -64,7 +66,7 @@ impl Cycle<'_> {
 
     /// What a push would send.
     pub fn rows(&mut self) -> Result<Vec<Row>, SyncError> {
-        Ok(self.jobs()?.into_iter().map(|job| job.row).collect())
+        Ok(self.jobs()?.into_iter().filter(|job| job.refusal.is_none()).map(|job| job.row).collect())
     }
 
     fn jobs(&mut self) -> Result<Vec<Job>, SyncError> {
@@ -93,8 +95,8 @@ impl Cycle<'_> {
         let (base, before) = (base.clone(), jobs.len());
         let settled = match self.find(&base, None)? {
             Found::Ticket(ticket) => {
-                self.ticket_jobs(&base, &ticket, jobs);
-                ticket.local.valid
+                self.ticket_jobs(&base, &ticket, jobs)?;
+                ticket.local.valid && !self.awaits_removal(&ticket.local, &base)?
             }
             Found::Absent(Absence::Removed) => {
                 self.removal_job(&base, jobs);
@@ -113,25 +115,22 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    fn ticket_jobs(&mut self, base: &RemoteIssue, ticket: &Ticket, jobs: &mut Vec<Job>) {
+    fn ticket_jobs(&mut self, base: &RemoteIssue, ticket: &Ticket, jobs: &mut Vec<Job>) -> Result<(), SyncError> {
         let remote = self.latest(base);
-        let local = self.as_rendered(&base.id, Some(base), ticket.local.clone());
+        self.follow_comments(base, ticket);
+        let local = self.said(ticket, &base.id, Some(base))?;
         let plan = self.plan(Some(base), Some(&local), Some(&remote));
         if plan.presence != Presence::Wait {
             let states = States { base: Some(base), local: &local, remote: &remote };
             self.note_conflicts(&ticket.path, self.conflicts(&ticket.path, states, &plan), &base.key);
         }
-        let job = |row| Job { id: Some(base.id.clone()), row };
         let what = names(plan.pushes());
         if !what.is_empty() {
-            jobs.push(job(self.row(Action::Update, &ticket.path, Some(&base.key), what)));
+            let row = self.row(Action::Update, &ticket.path, Some(&base.key), what);
+            jobs.push(Job { id: Some(base.id.clone()), row, refusal: None });
         }
-        for step in &plan.comments {
-            if let CommentStep::Create { name } = step {
-                let path = WsPath::new(name.as_str()).expect("comment files are named by their paths");
-                jobs.push(job(self.row(Action::Comment, &path, Some(&base.key), Vec::new())));
-            }
-        }
+        jobs.extend(plan.comments.iter().filter_map(|step| self.comment_job(base, step)));
+        Ok(())
     }
 
     fn removal_job(&self, base: &RemoteIssue, jobs: &mut Vec<Job>) {
@@ -141,6 +140,7 @@ impl Cycle<'_> {
             jobs.push(Job {
                 id: Some(base.id.clone()),
                 row: self.row(Action::Archive, path, Some(&base.key), Vec::new()),
+                refusal: None,
             });
         }
     }
@@ -153,7 +153,8 @@ impl Cycle<'_> {
 
     fn create_job(&self, ticket: &Ticket) -> Job {
         let plan = self.plan(None, Some(&ticket.local), None);
-        Job { id: None, row: self.row(Action::Create, &ticket.path, None, names(plan.pushes())) }
+        let row = self.row(Action::Create, &ticket.path, None, names(plan.pushes()));
+        Job { id: None, row, refusal: None }
     }
 
     /// Whether a new ticket at this path becomes an object of this remote, and of no other: of folders that overlap, the
@@ -233,6 +234,9 @@ impl Cycle<'_> {
     /// Puts a job into the outbox; answers the entry if it is to be sent now.
     fn schedule(&mut self, job: &Job, limits: &Limits, options: Options) -> Result<Option<OutboxEntry>, SyncError> {
         let (row, now) = (&job.row, self.now());
+        if let Some(reason) = &job.refusal {
+            return self.refuse(row, reason).map(|()| None);
+        }
         let refused = self.memory.refused.get(&row.path);
         if refused.is_some() && refused == self.tickets.fingerprint(&row.path).as_ref() && !options.yes {
             self.outbox.put(row, OutboxState::Refused, now)?;
@@ -261,6 +265,16 @@ impl Cycle<'_> {
         }
     }
 
+    /// Shows why something cannot be sent; told once.
+    fn refuse(&mut self, row: &Row, reason: &str) -> Result<(), SyncError> {
+        let entry = self.outbox.put(row, OutboxState::Refused, self.now())?;
+        if entry.last_error.as_deref() != Some(reason) {
+            self.outbox.set(entry.id, OutboxState::Refused, Some(reason))?;
+            self.report.refused.push(Trouble { path: Some(row.path.clone()), reason: reason.to_owned() });
+        }
+        Ok(())
+    }
+
     /// Sends one job. Only what concerns the remote as a whole ends the cycle.
     fn send(&mut self, job: &Job, entry: &OutboxEntry) -> Result<(), SyncError> {
         let outcome = match (job.row.action, &job.id) {
@@ -268,6 +282,8 @@ impl Cycle<'_> {
             (Action::Update, Some(id)) => self.update(id, entry),
             (Action::Archive, Some(id)) => self.archive(id, entry),
             (Action::Comment, Some(id)) => self.comment(id, entry),
+            (Action::Edit, Some(id)) => self.edit_comment(id, entry),
+            (Action::Delete, Some(id)) => self.delete_comment(id, entry),
             _ => Ok(()),
         };
         match outcome {
@@ -333,18 +349,17 @@ struct Limits {
 
 impl Limits {
     /// When there are too many of a kind, all of them are held: which of them are meant is a person's to say.
-    fn of(rows: &[Row], cycle: &Cycle<'_>, options: Options) -> Self {
+    fn of(jobs: &[Job], cycle: &Cycle<'_>, options: Options) -> Self {
         let limits = &cycle.sync.parts.limits;
-        let mut count = BTreeMap::<bool, usize>::new();
-        rows.iter().for_each(|row| *count.entry(row.action == Action::Archive).or_default() += 1);
-        let removals = count.get(&true).copied().unwrap_or_default();
+        let changes = jobs.iter().filter(|job| job.refusal.is_none());
+        let removals = changes.clone().filter(|job| job.row.action.is_removal()).count();
         Self {
             removals: !options.yes && removals > limits.max_removals,
-            changes: !options.yes && rows.len() > limits.max_changes,
+            changes: !options.yes && changes.count() > limits.max_changes,
         }
     }
 
     fn holds(&self, action: Action) -> bool {
-        self.changes || (self.removals && action == Action::Archive)
+        self.changes || (self.removals && action.is_removal())
     }
 }

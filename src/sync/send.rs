@@ -1,30 +1,25 @@
-//! The four writes: create, update, archive, comment. Each is a chain of steps that a crash may follow at any point.
+//! The writes of objects: create, update, archive; those of comments are in `comments`. Each is a chain of steps that a crash may follow at any point.
 //!
 //! intent durable → request → answer in git → link in the file → outbox entry removed. Whatever is missing after a crash
 //! is done by the next cycle, which finds out from the remote (by intent) what became of the request.
 
 use super::{
-    Action, SyncError, Trouble, conflict,
+    Action, SyncError, Trouble,
     cycle::{Cycle, names},
-    files::WriteError,
     intents::Sent,
     memory::fingerprint,
     tickets::{Found, Ticket},
 };
 use crate::{
     domain::{
-        issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
-        markdown, merge,
+        issue::{Field, FieldValue, IssueFields, RemoteIssue},
+        merge,
         path::WsPath,
         plan::{self, Presence},
     },
     remote::{Lost, Patch},
-    workspace::{
-        root::ReplaceError,
-        store::{OutboxEntry, OutboxState},
-    },
+    workspace::store::{OutboxEntry, OutboxState},
 };
-use std::io;
 use uuid::Uuid;
 
 /// A request that was answered.
@@ -142,7 +137,7 @@ impl Cycle<'_> {
     pub fn update(&mut self, id: &str, entry: &OutboxEntry) -> Result<(), SyncError> {
         let Some((ticket, remote)) = self.refresh(id)? else { return Ok(()) };
         let base = self.tracking.issues[id].clone();
-        let local = self.as_rendered(id, Some(&base), ticket.local.clone());
+        let local = self.said(&ticket, id, Some(&base))?;
         let plan = self.plan(Some(&base), Some(&local), Some(&remote));
         let fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
         if fields.is_empty() {
@@ -169,7 +164,7 @@ impl Cycle<'_> {
     }
 
     /// Looks at the object as it is now, and first brings what changed there into the file. `None`: not to be sent now.
-    fn refresh(&mut self, id: &str) -> Result<Option<(Ticket, RemoteIssue)>, SyncError> {
+    pub fn refresh(&mut self, id: &str) -> Result<Option<(Ticket, RemoteIssue)>, SyncError> {
         let base = self.tracking.issues[id].clone();
         let Some(remote) = self.sync.parts.provider.fetch(id)? else {
             self.gone(base)?;
@@ -199,7 +194,7 @@ impl Cycle<'_> {
             next.fields.insert(*field, agreed.clone());
             rendered.remove(field);
             if verdict != Answer::Taken
-                && let Some(said) = self.said(request.path, *field).filter(|said| self.same(*field, said, sent))
+                && let Some(said) = self.says(request.path, *field).filter(|said| self.same(*field, said, sent))
             {
                 rendered.insert(*field, fingerprint(&said));
             }
@@ -227,13 +222,13 @@ impl Cycle<'_> {
 
     /// The base of a field that a create did not send: what the ticket says if it says so, so that the default is pulled.
     fn unsaid_default(&self, path: &WsPath, field: Field, default: &FieldValue) -> FieldValue {
-        self.said(path, field).unwrap_or_else(|| match default {
+        self.says(path, field).unwrap_or_else(|| match default {
             FieldValue::Text(_) => FieldValue::Text(None),
             FieldValue::Set(_) => FieldValue::Set(Default::default()),
         })
     }
 
-    fn said(&self, path: &WsPath, field: Field) -> Option<FieldValue> {
+    fn says(&self, path: &WsPath, field: Field) -> Option<FieldValue> {
         match self.read(path) {
             Found::Ticket(ticket) => ticket.local.fields.get(&field).cloned(),
             _ => None,
@@ -307,82 +302,5 @@ impl Cycle<'_> {
         self.flush()?;
         self.step("archive.tracked")?;
         Ok(self.outbox.remove(entry.id)?)
-    }
-
-    /// Finds out what became of comments that were not answered, so that a pull does not write them a second file.
-    pub fn recover_comments(&mut self) -> Result<(), SyncError> {
-        for entry in self.outbox.sent(Action::Comment) {
-            let sent = entry.intent.and_then(|intent| Some((intent, self.sent.get(&intent)?.clone())));
-            let Some((intent, sent @ Sent { issue: Some(id), .. })) = &sent else {
-                self.outbox.set(entry.id, OutboxState::Pending, None)?;
-                continue;
-            };
-            let Some(issue) = self.tracking.issues.get(id) else {
-                self.outbox.set(entry.id, OutboxState::Pending, None)?;
-                continue;
-            };
-            if let Some(made) = conflict::comment(issue, sent.made.as_deref().unwrap_or_default()).cloned() {
-                self.commented(id, &entry, *intent, made)?;
-                continue;
-            }
-            let known = |comment: &str| issue.comments.iter().any(|known| known.id == comment);
-            let lost = Lost { intent: *intent, fields: &sent.fields, not_before: None, known: &known };
-            match self.sync.parts.provider.find_comment(id, &lost) {
-                Ok(Some(comment)) => self.commented(id, &entry, *intent, comment)?,
-                Ok(None) if self.is_open(sent) => {
-                    let reason = format!("{} did not answer; whether it was made shows later", self.name());
-                    self.report.deferred.push(Trouble { path: Some(entry.path), reason });
-                }
-                Ok(None) => self.outbox.set(entry.id, OutboxState::Pending, None)?,
-                Err(error) => self.only_this(Some(&entry.path), error)?,
-            }
-        }
-        Ok(())
-    }
-
-    pub fn comment(&mut self, id: &str, entry: &OutboxEntry) -> Result<(), SyncError> {
-        let intent = entry.intent.expect("a comment gets its intent with its entry");
-        let Some(comment) = self.comment_file(&entry.path) else { return Ok(()) };
-        let body = markdown::for_remote(&comment.body);
-        let fields = IssueFields::from([(Field::Body, FieldValue::text(&*body))]);
-        self.outbox.set(entry.id, OutboxState::Sent, None)?;
-        let (path, at, issue) = (entry.path.clone(), self.now(), Some(id.to_owned()));
-        self.intend(intent, Sent { action: Action::Comment, path, fields, not_before: None, at, issue, made: None })?;
-        self.step("comment.sent")?;
-        let comment = self.sync.parts.provider.comment(id, intent, &body)?;
-        self.step("comment.answered")?;
-        self.commented(id, entry, intent, comment)
-    }
-
-    fn commented(
-        &mut self,
-        id: &str,
-        entry: &OutboxEntry,
-        intent: Uuid,
-        comment: RemoteComment,
-    ) -> Result<(), SyncError> {
-        let mut next = self.tracking.issues[id].clone();
-        if next.comments.iter().all(|known| known.id != comment.id) {
-            next.comments.push(comment.clone());
-            self.pushed(&entry.path, &next.key, vec!["comment".to_owned()]);
-            self.track(next);
-        }
-        if let Some(sent) = self.sent.get(&intent).cloned() {
-            self.change_intent(intent, Some(Sent { made: Some(comment.id.clone()), ..sent }));
-        }
-        self.flush()?;
-        self.step("comment.tracked")?;
-        match self.link_comment(entry.path.as_str(), &comment.id) {
-            Ok(_) => self.step("comment.linked")?,
-            // Its file was removed meanwhile: there is nothing left to link.
-            Err(WriteError::Replace(ReplaceError::Io(error))) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => {
-                self.report.deferred.push(Trouble { path: Some(entry.path.clone()), reason: error.to_string() });
-                return Ok(());
-            }
-        }
-        self.outbox.remove(entry.id)?;
-        self.change_intent(intent, None);
-        self.remember()
     }
 }

@@ -117,7 +117,7 @@ fn tie(snapshot: &Snapshot, remote: &str) -> Option<Tie> {
     Tie::of(snapshot.fields.get("sync"), remote)
 }
 
-fn text(value: &Value) -> Option<String> {
+pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         Value::Number(number) => Some(number.to_string()),
@@ -170,13 +170,19 @@ impl Cycle<'_> {
         }
         // Of what was never heard of before, nothing can have been removed.
         let is_known = self.tracking.issues.contains_key(&remote.id) || self.memory.paths.contains_key(&remote.id);
-        if !is_known || parts.repo.log(Some(&path), 1)?.is_empty() {
-            return Ok(Found::Absent(Absence::Unknown));
+        Ok(Found::Absent(if is_known { self.absence_of(&path)? } else { Absence::Unknown }))
+    }
+
+    /// How a file that is not on disk is missing.
+    pub fn absence_of(&self, path: &WsPath) -> Result<Absence, SyncError> {
+        let parts = &self.sync.parts;
+        if parts.repo.log(Some(path), 1)?.is_empty() {
+            return Ok(Absence::Unknown);
         }
-        let committed = !self.tickets.files.contains_key(&path)
-            && parts.repo.read_at("HEAD", &path)?.is_none()
-            && !parts.store.uncommitted()?.contains(&path);
-        Ok(Found::Absent(if committed { Absence::Removed } else { Absence::Settling }))
+        let committed = !self.tickets.files.contains_key(path)
+            && parts.repo.read_at("HEAD", path)?.is_none()
+            && !parts.store.uncommitted()?.contains(path);
+        Ok(if committed { Absence::Removed } else { Absence::Settling })
     }
 
     /// Reads a ticket of the index with its comments.
@@ -194,7 +200,7 @@ impl Cycle<'_> {
         let valid = body.is_ok() && is_sound(snapshot);
         let view = TicketView { title: &snapshot.title, fields: document.fields(), body: body.unwrap_or_default() };
         let comments = self.tickets.comments_of(path).iter().filter_map(|comment| self.comment_file(comment)).collect();
-        let local = Local { fields: self.mapping.to_remote(view), comments, valid };
+        let local = Local { fields: self.mapping.to_remote(view), comments, removed_comments: Vec::new(), valid };
         let key = Tie::of(document.get("sync"), self.name()).and_then(|tie| tie.key().map(str::to_owned));
         Found::Ticket(Box::new(Ticket { path: path.clone(), bytes, local, key, document }))
     }

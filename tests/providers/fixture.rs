@@ -14,7 +14,7 @@ use std::{
 };
 use trackfs::{
     domain::{
-        issue::{Field, FieldValue, IssueFields, RemoteIssue},
+        issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
         path::WsPath,
     },
     remote::{
@@ -110,6 +110,26 @@ impl Fixture {
             }
             Behind::Github { repo, .. } => github_at("http://127.0.0.1:9", repo).account(),
             Behind::Linear { .. } => linear_at("http://127.0.0.1:9/graphql").account(),
+        }
+    }
+
+    /// Somebody else says something.
+    pub fn somebody_comments(&self, issue: &RemoteIssue, body: &str) {
+        match &self.behind {
+            Behind::Simulator(simulator) => {
+                let at = issue.updated_at.clone();
+                let (id, author, body) = ("theirs".to_owned(), "bob".to_owned(), body.to_owned());
+                let comment = RemoteComment { id, author, created_at: at.clone(), updated_at: at, body };
+                simulator.edit(&issue.key, |issue| issue.comments.push(comment)).expect("the issue exists");
+            }
+            Behind::Github { server, repo, .. } => {
+                let path = format!("/repos/{repo}/issues/{}/comments", issue.id);
+                server.post(&path, "ghp_bob", &json!({ "body": body }));
+            }
+            Behind::Linear { server, .. } => {
+                let input = json!({ "issueId": issue.id, "body": body });
+                server.post("/_double/comment", "", &json!({ "input": input }));
+            }
         }
     }
 

@@ -166,6 +166,56 @@ pub fn comments_come_with_their_issue_in_order(remote: &Fixture) {
     assert!(fetched.updated_at >= made[2].updated_at, "a comment is news of its issue");
 }
 
+pub fn an_own_comment_can_be_edited_and_deleted(remote: &Fixture) {
+    let issue = remote.create("Discussed");
+    let [first, second] =
+        ["first", "second"].map(|body| remote.provider.comment(&issue.id, Uuid::new_v4(), body).unwrap());
+    assert!(remote.provider.capabilities().unwrap().is_own(&first), "{first:?}");
+    let edited = remote.provider.edit_comment(&issue.id, &first.id, "first\r\nagain 🦀").unwrap();
+    assert_eq!((edited.id.as_str(), edited.body.as_str()), (first.id.as_str(), "first\nagain 🦀"));
+    assert_eq!(remote.fetch(&issue.id).comments, [edited, second.clone()]);
+    for _ in 0..2 {
+        remote.provider.delete_comment(&issue.id, &first.id).unwrap();
+        assert_eq!(remote.fetch(&issue.id).comments, std::slice::from_ref(&second));
+    }
+    let gone = remote.provider.edit_comment(&issue.id, &first.id, "too late").unwrap_err();
+    assert!(matches!(gone, RemoteError::NotFound { .. }), "{gone:?}");
+}
+
+pub fn somebody_elses_comment_is_neither_edited_nor_deleted(remote: &Fixture) {
+    let issue = remote.create("Discussed");
+    remote.somebody_comments(&issue, "theirs");
+    let theirs = remote.fetch(&issue.id).comments.remove(0);
+    assert!(!remote.provider.capabilities().unwrap().is_own(&theirs), "{theirs:?}");
+    for refused in [
+        remote.provider.edit_comment(&issue.id, &theirs.id, "mine").map(drop),
+        remote.provider.delete_comment(&issue.id, &theirs.id),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(
+            matches!(&error, RemoteError::Invalid { message, .. } if message.contains(&theirs.author)),
+            "{error:?}"
+        );
+    }
+    assert_eq!(remote.fetch(&issue.id).comments, [theirs]);
+}
+
+pub fn a_comment_without_words_is_refused_before_sending(remote: &Fixture) {
+    let issue = remote.create("Discussed");
+    let comment = remote.provider.comment(&issue.id, Uuid::new_v4(), "words").unwrap();
+    let before = remote.requests();
+    for refused in [
+        remote.provider.comment(&issue.id, Uuid::new_v4(), " \n"),
+        remote.provider.edit_comment(&issue.id, &comment.id, ""),
+    ] {
+        assert!(
+            matches!(&refused, Err(RemoteError::Invalid { field: Some(field), .. }) if field == "body"),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(remote.requests(), before);
+}
+
 pub fn a_listing_has_what_changed_at_or_after_its_time(remote: &Fixture) {
     let old = remote.create("Old");
     let pause = remote.create("Pause");

@@ -65,9 +65,16 @@ pub(super) struct Comment {
     updated_at: String,
     body: String,
     pub(super) issue_id: Option<String>,
-    user: Option<Displayed>,
+    user: Option<Author>,
     bot_actor: Option<Bot>,
     external_user: Option<Displayed>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Author {
+    display_name: String,
+    is_me: bool,
 }
 
 #[derive(Deserialize)]
@@ -162,8 +169,14 @@ impl Issue {
 }
 
 impl Comment {
+    /// Whether it is by the token's account.
+    pub(super) fn is_own(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| user.is_me)
+    }
+
     pub(super) fn into_remote(self) -> RemoteComment {
-        let person = self.user.or(self.external_user).map(|user| user.display_name);
+        let user = self.user.map(|user| user.display_name);
+        let person = user.or_else(|| self.external_user.map(|user| user.display_name));
         let author = person.or_else(|| self.bot_actor.and_then(|bot| bot.name));
         RemoteComment {
             id: self.id,

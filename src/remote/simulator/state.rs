@@ -186,6 +186,24 @@ impl State {
         Some(comment)
     }
 
+    pub(super) fn edit_comment(&mut self, id: &str, comment: &str, body: &str) -> Option<RemoteComment> {
+        let (mut issue, body, now) = (self.get(id)?.clone(), self.stored_body(body), self.tick());
+        let edited = issue.comments.iter_mut().find(|known| known.id == comment)?;
+        edited.body = body;
+        edited.updated_at.clone_from(&now);
+        let edited = edited.clone();
+        issue.updated_at = now;
+        self.store(issue);
+        Some(edited)
+    }
+
+    /// Leaves the issue's own time as it is: that a deletion moves it is promised by nobody.
+    pub(super) fn delete_comment(&mut self, id: &str, comment: &str) {
+        let Some(mut issue) = self.get(id).cloned() else { return };
+        issue.comments.retain(|known| known.id != comment);
+        self.store(issue);
+    }
+
     /// Somebody else's change.
     pub(super) fn edit(&mut self, key: &str, change: impl FnOnce(&mut RemoteIssue)) -> Option<RemoteIssue> {
         let mut issue = self.issues.get(key)?.clone();
