@@ -5,6 +5,7 @@
 //! create whose answer was lost is looked for among the newest issues of the same author.
 
 mod bulk;
+mod listing;
 mod wire;
 
 use super::{
@@ -16,13 +17,12 @@ use crate::domain::{
     issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState},
     schema::StatusKind,
 };
-use bulk::Bulk;
-use parking_lot::Mutex;
+use listing::Listings;
 use reqwest::{
     Method, Url,
     header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
 };
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 use uuid::Uuid;
@@ -40,8 +40,7 @@ pub(super) struct Github {
     owner: String,
     repo: String,
     login: OnceLock<Option<String>>,
-    /// For the listing of everything that is under way, if one is.
-    bulk: Mutex<Bulk>,
+    listings: Listings,
 }
 
 impl Github {
@@ -58,7 +57,7 @@ impl Github {
             (HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28")),
         ]);
         let http = Http::new(remote, url.unwrap_or(API), "Bearer ", token, headers)?;
-        Ok(Self { http, owner: owner.into(), repo: name.into(), login: OnceLock::new(), bulk: Mutex::default() })
+        Ok(Self { http, owner: owner.into(), repo: name.into(), login: OnceLock::new(), listings: Listings::default() })
     }
 
     fn url(&self, below: &[&str]) -> Url {
@@ -66,7 +65,10 @@ impl Github {
     }
 
     fn send(&self, effect: Effect, method: Method, url: Url, body: Option<Value>) -> Result<Reply, RemoteError> {
-        let reply = self.http.send(effect, method, url, body.as_ref())?;
+        self.successful(effect, self.http.send(effect, method, url, body.as_ref())?)
+    }
+
+    fn successful(&self, effect: Effect, reply: Reply) -> Result<Reply, RemoteError> {
         if reply.is_success() {
             return Ok(reply);
         }
@@ -81,14 +83,6 @@ impl Github {
     fn write<T: DeserializeOwned>(&self, method: Method, url: Url, body: Value) -> Result<T, RemoteError> {
         let reply = self.send(Effect::Write, method, url, Some(body))?;
         self.http.json(Effect::Write, &reply)
-    }
-
-    /// The address of the page after this answer, as the answer gives it.
-    fn next(&self, reply: &Reply) -> Result<Option<Url>, RemoteError> {
-        let Some(link) = reply.header("link").and_then(next_link) else { return Ok(None) };
-        let foreign =
-            || RemoteError::Server { remote: self.http.remote().into(), reason: "a page leads to another host".into() };
-        self.http.own_url(link).map(Some).ok_or_else(foreign)
     }
 
     /// Hands on every comment of a listing, in its order.
@@ -110,31 +104,10 @@ impl Github {
         Ok(comments)
     }
 
-    /// Reads the comments of the whole repository, a hundred a request, because a request for each of thousands of issues
-    /// would use up the hour's limit. Where this cannot be had, the comments are read issue by issue.
-    fn read_in_bulk(&self) -> Result<Bulk, RemoteError> {
-        let (_, reply) = self.get::<IgnoredAny>(self.url(&[]))?;
-        let mut bulk = Bulk::begun_at(reply.now());
-        let url = with_query(self.url(&["issues", "comments"]), &[("sort", "created"), ("direction", "asc")]);
-        match self.each_comment(url, |comment| bulk.add(comment)) {
-            Err(RemoteError::NotFound { .. }) => Ok(Bulk::default()),
-            read => read.map(|()| bulk),
-        }
-    }
-
     /// The issue with its comments.
     fn complete(&self, issue: wire::Issue) -> Result<RemoteIssue, RemoteError> {
         let comments = if issue.comments > 0 { self.comments(&issue.number.to_string())? } else { Vec::new() };
         Ok(RemoteIssue { comments, ..issue.into_remote() })
-    }
-
-    /// The issue with its comments, from those read in bulk where they still hold.
-    fn complete_listed(&self, issue: wire::Issue) -> Result<RemoteIssue, RemoteError> {
-        let read = self.bulk.lock().take(&issue);
-        match read {
-            Some(comments) => Ok(RemoteIssue { comments, ..issue.into_remote() }),
-            None => self.complete(issue),
-        }
     }
 
     /// The issue as it is; `None` when it is gone, was moved to another repository, or is a pull request.
@@ -257,22 +230,7 @@ impl Provider for Github {
     }
 
     fn changed_since(&self, since: Option<&str>, page: Option<&PageToken>) -> Result<Page, RemoteError> {
-        let url = match page {
-            Some(PageToken(address)) => self.http.own_url(address).ok_or_else(|| self.missing("page"))?,
-            None => self.updated_since(since),
-        };
-        if page.is_none() && since.is_none() {
-            let bulk = self.read_in_bulk()?;
-            *self.bulk.lock() = bulk;
-        }
-        let (issues, reply) = self.get::<Vec<wire::Issue>>(url.clone())?;
-        let next = self.next(&reply)?.map(|link| self.go_on(&url, &issues, link));
-        let issues = issues.into_iter().filter(|issue| issue.pull_request.is_none());
-        let issues = issues.map(|issue| self.complete_listed(issue)).collect::<Result<_, _>>()?;
-        if next.is_none() {
-            *self.bulk.lock() = Bulk::default();
-        }
-        Ok(Page { issues, next: next.map(|url| PageToken(url.into())) })
+        self.list(since, page)
     }
 
     fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError> {
@@ -372,28 +330,6 @@ impl Provider for Github {
     }
 }
 
-impl Github {
-    fn updated_since(&self, since: Option<&str>) -> Url {
-        let mut query = vec![("state", "all"), ("sort", "updated"), ("direction", "asc"), ("per_page", "100")];
-        query.extend(since.map(|since| ("since", since)));
-        with_query(self.url(&["issues"]), &query)
-    }
-
-    /// Where a listing goes on after a page that is not the last.
-    ///
-    /// A numbered page would skip an issue for each one that is edited (and so moves to the end) while the listing runs.
-    /// Starting again from the last time seen cannot; the link is followed only where a page holds one single time.
-    fn go_on(&self, url: &Url, issues: &[wire::Issue], link: Url) -> Url {
-        let since = url.query_pairs().find(|(key, _)| key == "since").map(|(_, value)| value.into_owned());
-        match issues.last() {
-            Some(last) if since.is_none_or(|since| last.updated_at > since) => {
-                self.updated_since(Some(&last.updated_at))
-            }
-            _ => link,
-        }
-    }
-}
-
 /// What GitHub can do, which is the same in every repository and for every account.
 pub(super) fn capabilities() -> Capabilities {
     let state = |name: &str, kind| RemoteState { name: name.to_owned(), kind };
@@ -418,12 +354,4 @@ pub(super) fn capabilities() -> Capabilities {
 fn with_query(mut url: Url, query: &[(&str, &str)]) -> Url {
     url.query_pairs_mut().extend_pairs(query);
     url
-}
-
-/// The target of `rel="next"` in a `Link` header.
-fn next_link(header: &str) -> Option<&str> {
-    header.split(',').find_map(|link| {
-        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-        parameters.split(';').any(|parameter| parameter.trim() == "rel=\"next\"").then_some(target)
-    })
 }

@@ -70,10 +70,7 @@ impl Fixture {
 
     /// Answers the next request with this instead of the server.
     pub fn answer_next(&self, answer: String) {
-        match &self.behind {
-            Behind::Simulator(_) => unreachable!("a simulator speaks no HTTP"),
-            Behind::Github { proxy, .. } | Behind::Linear { proxy, .. } => proxy.spoil(Spoil::Answer(answer)),
-        }
+        self.proxy().spoil(Spoil::Answer(answer));
     }
 
     /// Where GitHub's issue of this number is, for requests past the provider.
@@ -98,6 +95,14 @@ impl Fixture {
         match &self.behind {
             Behind::Simulator(simulator) => simulator.writes().len(),
             Behind::Github { proxy, .. } | Behind::Linear { proxy, .. } => proxy.requests(),
+        }
+    }
+
+    /// What stands between the provider and its server.
+    pub fn proxy(&self) -> &Proxy {
+        match &self.behind {
+            Behind::Github { proxy, .. } | Behind::Linear { proxy, .. } => proxy,
+            Behind::Simulator(_) => unreachable!("a simulator speaks no HTTP"),
         }
     }
 

@@ -161,3 +161,32 @@ fn a_listing_of_everything_reads_comments_in_bulk_and_again_where_they_changed()
     assert_eq!((ids(0), ids(1), ids(2)), (vec!["10"], vec!["20", "21"], vec![]));
     assert_eq!(remote.requests(), 4);
 }
+
+/// The issues of a listing since `time`, which fits one page, and the requests that it took.
+fn listed_since(remote: &fixture::Fixture, time: &str) -> (Vec<RemoteIssue>, usize) {
+    let before = remote.requests();
+    let page = remote.provider.changed_since(Some(time), None).unwrap();
+    assert!(page.next.is_none());
+    (page.issues, remote.requests() - before)
+}
+
+/// The emulator has no entity tags: the proxy adds them.
+#[test]
+fn a_listing_in_which_nothing_changed_is_one_request_that_costs_nothing_and_says_the_same() {
+    let Some(remote) = fixture::github() else { return };
+    let (first, second) = (remote.create("Discussed"), remote.create("Quiet"));
+    remote.provider.comment(&first.id, Uuid::new_v4(), "said").unwrap();
+    remote.provider.account().unwrap();
+    remote.proxy().tag();
+    let (said, requests) = listed_since(&remote, &first.updated_at);
+    assert_eq!((said.len(), requests), (2, 2), "the list, and the comments of one of them");
+    for answered in 1..4 {
+        assert_eq!(listed_since(&remote, &first.updated_at), (said.clone(), 1));
+        assert_eq!(remote.proxy().not_modified(), answered);
+    }
+    remote.somebody_edits(&second, "Not so quiet", "Bug");
+    let (heard, _) = listed_since(&remote, &first.updated_at);
+    assert!(heard.iter().any(|issue| issue.fields[&Field::Title] == FieldValue::text("Not so quiet")), "{heard:?}");
+    let (another, _) = listed_since(&remote, &second.updated_at);
+    assert_eq!(remote.proxy().not_modified(), 3, "another time is another listing: {another:?}");
+}

@@ -155,6 +155,17 @@ impl World {
             create: true,
             statuses: BTreeMap::new(),
         };
+        self.syncer_of(name, config, provider, limits, others)
+    }
+
+    pub fn syncer_of(
+        &self,
+        name: &str,
+        config: RemoteConfig,
+        provider: Arc<dyn Provider>,
+        limits: SyncConfig,
+        others: BTreeMap<String, Option<WsPath>>,
+    ) -> Syncer {
         Syncer::new(Parts {
             name: name.to_owned(),
             config,
