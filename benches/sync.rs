@@ -27,7 +27,7 @@ use trackfs::{
     },
     sync::{Options, Parts, Syncer},
     workspace::{
-        config::{RemoteConfig, RemoteKind, SettleConfig, SyncConfig, TokenSource},
+        config::{RemoteConfig, RemoteKind, SettleConfig, SyncConfig},
         root::Root,
         settle::Settler,
         store::Store,
@@ -208,17 +208,7 @@ fn main() {
         asked: AtomicUsize::new(0),
         spent: parking_lot::Mutex::default(),
     });
-    let config = RemoteConfig {
-        kind: RemoteKind::Simulator,
-        repo: None,
-        team: None,
-        url: None,
-        folder: WsPath::new("tickets").expect("a legal path"),
-        token: TokenSource::Default,
-        webhook_secret: TokenSource::Default,
-        create: true,
-        statuses: BTreeMap::new(),
-    };
+    let config = RemoteConfig::new(RemoteKind::Simulator, WsPath::new("tickets").expect("a legal path"));
     let syncer = Syncer::new(Parts {
         name: "library".into(),
         config,

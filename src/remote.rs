@@ -30,11 +30,13 @@ pub fn connect(name: &str, config: &RemoteConfig) -> Result<Box<dyn Provider>, R
     Ok(match config.kind {
         RemoteKind::Github => {
             let repo = setting(name, "repo", "owner/name", config.repo.as_deref())?;
-            Box::new(github::Github::new(name, url, repo, token::find(name, config.kind, &config.token)?)?)
+            let token = token::find(name, config.kind, &config.token)?;
+            Box::new(github::Github::new(name, url, repo, token, config.create_labels)?)
         }
         RemoteKind::Linear => {
             let team = setting(name, "team", "the team's key, as in ENG-42", config.team.as_deref())?;
-            Box::new(linear::Linear::new(name, url, team, token::find(name, config.kind, &config.token)?)?)
+            let token = token::find(name, config.kind, &config.token)?;
+            Box::new(linear::Linear::new(name, url, team, token, config.create_labels)?)
         }
         RemoteKind::Simulator => {
             let flavour = match &config.repo {
@@ -42,6 +44,9 @@ pub fn connect(name: &str, config: &RemoteConfig) -> Result<Box<dyn Provider>, R
                 None => simulator::Flavour::Linear { team: config.team.clone().unwrap_or_else(|| "SIM".into()) },
             };
             let simulator = simulator::Simulator::new(name, flavour);
+            if !config.create_labels {
+                simulator.refuse_new_labels();
+            }
             Box::new(match url {
                 Some(folder) => simulator.in_folder(Path::new(folder))?,
                 None => simulator,
@@ -264,17 +269,8 @@ mod tests {
     use crate::{domain::path::WsPath, workspace::config::TokenSource};
 
     fn config(kind: RemoteKind) -> RemoteConfig {
-        RemoteConfig {
-            kind,
-            repo: None,
-            team: None,
-            url: None,
-            folder: WsPath::new("tickets").unwrap(),
-            token: TokenSource::Command("echo t".into()),
-            webhook_secret: TokenSource::Default,
-            create: true,
-            statuses: BTreeMap::new(),
-        }
+        let folder = WsPath::new("tickets").unwrap();
+        RemoteConfig { token: TokenSource::Command("echo t".into()), ..RemoteConfig::new(kind, folder) }
     }
 
     #[test]

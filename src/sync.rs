@@ -25,7 +25,13 @@ pub use memory::Conflict;
 pub use resolve::{Settled, Side, Word};
 
 use crate::{
-    domain::{Clock, Timestamp, merge::MergeText, path::WsPath, problem::Problem},
+    domain::{
+        Clock, Timestamp,
+        document::{Document, Position},
+        merge::MergeText,
+        path::WsPath,
+        problem::Problem,
+    },
     git::{GitError, Repo},
     remote::{Budget, Provider, RemoteError},
     workspace::{
@@ -269,7 +275,18 @@ impl Syncer {
     /// What the remote refused, as problems of the tickets.
     pub fn problems(&self) -> Result<Vec<Problem>, SyncError> {
         let refused = |entry: &OutboxEntry| entry.remote == self.parts.name && entry.state == OutboxState::Refused;
-        Ok(self.parts.store.outbox()?.into_iter().filter(refused).map(outbox::problem).collect())
+        let problem = |entry: OutboxEntry| {
+            let place = self.place_of(&entry);
+            outbox::problem(entry, place)
+        };
+        Ok(self.parts.store.outbox()?.into_iter().filter(refused).map(problem).collect())
+    }
+
+    /// Where the field stands that was refused, if it was one that the file shows.
+    fn place_of(&self, entry: &OutboxEntry) -> Option<Position> {
+        let [field] = &entry.what[..] else { return None };
+        let bytes = self.parts.root.read(&entry.path).ok()?;
+        Document::parse(&bytes).value_position(field)
     }
 
     pub fn health(&self) -> Result<RemoteHealth, SyncError> {

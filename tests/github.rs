@@ -31,15 +31,10 @@ impl Scene {
         let server = start_github()?;
         let (proxy, world) = (Proxy::before(&server.origin), World::new());
         let config = config(RemoteConfig {
-            kind: RemoteKind::Github,
             repo: Some("alice/tracker".into()),
-            team: None,
             url: Some(proxy.origin.clone()),
-            folder: ws("tickets"),
             token: TokenSource::Command("echo ghp_alice".into()),
-            webhook_secret: TokenSource::Default,
-            create: true,
-            statuses: Default::default(),
+            ..RemoteConfig::new(RemoteKind::Github, ws("tickets"))
         });
         let provider = Arc::from(connect("hub", &config).unwrap());
         let syncer = world.syncer_of("hub", config, provider, SyncConfig::default(), Default::default());

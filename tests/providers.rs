@@ -35,6 +35,7 @@ conformance! {
     every_state_can_be_reached_and_left,
     an_unknown_state_is_refused,
     a_new_label_is_made_and_a_known_one_reused,
+    a_new_label_is_refused_where_none_may_be_made,
     labels_change_by_members_and_keep_what_others_added,
     comments_come_with_their_issue_in_order,
     an_own_comment_can_be_edited_and_deleted,

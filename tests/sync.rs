@@ -769,6 +769,51 @@ fn what_the_remote_refuses_is_shown_and_stops_nothing_else() {
 }
 
 #[test]
+fn an_unknown_label_is_a_problem_at_the_labels_and_the_other_fields_go() {
+    for simulator in [linear(), github()] {
+        let (world, labelled) = (World::new(), [(Field::Labels, FieldValue::Set(["urgent".to_owned()].into()))]);
+        let (syncer, key) = linked(&world, &simulator, "there");
+        let other = simulator.add(&titled("Labelled").into_iter().chain(labelled).collect()).key;
+        world.cycle(&syncer);
+        simulator.refuse_new_labels();
+        let file = format!("tickets/{key}.md");
+        world.edit(&file, "title: Login fails", "labels: [urgnet]\ntitle: Sign-in fails");
+        world.write("tickets/new.md", "---\ntitle: New\nstatus: todo\nlabels: [novel]\n---\n");
+        (0..3).for_each(|_| drop(world.cycle(&syncer)));
+
+        let there = |title: &str| {
+            let issues = simulator.issues();
+            issues.into_iter().find(|issue| text(issue, Field::Title) == title).unwrap_or_else(|| panic!("no {title}"))
+        };
+        let none = FieldValue::Set(Default::default());
+        assert_eq!(
+            ["Sign-in fails", "New"].map(|title| there(title).fields[&Field::Labels].clone()),
+            [none.clone(), none]
+        );
+        let problems = syncer.problems().unwrap();
+        let shown: Vec<_> = problems.iter().map(|it| (it.path.as_str(), it.line, it.column)).collect();
+        let line = world.read(&file).lines().position(|line| line.starts_with("labels:")).unwrap() + 1;
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(shown.contains(&(file.as_str(), u32::try_from(line).unwrap(), 9)), "{shown:?}");
+        let said: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+        assert!(said.contains("\"urgnet\" is no label of") && said.contains("did you mean \"urgent\"?"), "{said}");
+        let writes = simulator.writes();
+        world.cycle(&syncer);
+        assert_eq!(simulator.writes(), writes, "it is not sent again while the ticket says the same");
+
+        world.edit(&file, "urgnet", "Urgent");
+        world.edit("tickets/new.md", "novel", "urgent");
+        (0..2).for_each(|_| drop(world.cycle(&syncer)));
+        let label = there("Labelled").fields[&Field::Labels].clone();
+        assert_eq!(
+            ["Sign-in fails", "New"].map(|title| there(title).fields[&Field::Labels].clone()),
+            [label.clone(), label]
+        );
+        assert!(syncer.problems().unwrap().is_empty(), "{other}");
+    }
+}
+
+#[test]
 fn an_invalid_ticket_is_neither_sent_nor_written() {
     let (world, simulator) = (World::new(), linear());
     let (syncer, key) = linked(&world, &simulator, "linear");

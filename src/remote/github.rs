@@ -39,13 +39,21 @@ pub(super) struct Github {
     http: Http,
     owner: String,
     repo: String,
+    /// Whether a label that the repository does not have is made.
+    create_labels: bool,
     login: OnceLock<Option<String>>,
     listings: Listings,
 }
 
 impl Github {
     /// `repo` is `owner/name`; `url` is the API's root where it is not the public one.
-    pub(super) fn new(remote: &str, url: Option<&str>, repo: &str, token: Secret) -> Result<Self, RemoteError> {
+    pub(super) fn new(
+        remote: &str,
+        url: Option<&str>,
+        repo: &str,
+        token: Secret,
+        create_labels: bool,
+    ) -> Result<Self, RemoteError> {
         let parts = repo.split_once('/').filter(|(owner, name)| !owner.is_empty() && !name.is_empty());
         let (owner, name) = parts.filter(|(_, name)| !name.contains('/')).ok_or_else(|| RemoteError::Invalid {
             remote: remote.to_owned(),
@@ -57,7 +65,8 @@ impl Github {
             (HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28")),
         ]);
         let http = Http::new(remote, url.unwrap_or(API), "Bearer ", token, headers)?;
-        Ok(Self { http, owner: owner.into(), repo: name.into(), login: OnceLock::new(), listings: Listings::default() })
+        let (owner, repo) = (owner.to_owned(), name.to_owned());
+        Ok(Self { http, owner, repo, create_labels, login: OnceLock::new(), listings: Listings::default() })
     }
 
     fn url(&self, below: &[&str]) -> Url {
@@ -165,6 +174,37 @@ impl Github {
         self.patch(number, wire::state_of(status)).map(drop)
     }
 
+    /// Refuses labels that the repository does not have, unless they may be made: GitHub makes them without a word.
+    fn check_labels<'n>(&self, names: impl IntoIterator<Item = &'n String>) -> Result<(), RemoteError> {
+        if self.create_labels {
+            return Ok(());
+        }
+        for name in names {
+            match self.get::<wire::Named>(self.url(&["labels", name])) {
+                Ok(_) => {}
+                Err(RemoteError::NotFound { .. }) => {
+                    let (known, place) = (self.labels()?, format!("{}/{}", self.owner, self.repo));
+                    let known = known.iter().map(String::as_str);
+                    return Err(text::unknown_label(self.http.remote(), &place, name, known));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The name of every label of the repository.
+    fn labels(&self) -> Result<Vec<String>, RemoteError> {
+        let mut names = Vec::new();
+        let mut url = Some(with_query(self.url(&["labels"]), &[("per_page", "100")]));
+        while let Some(page) = url {
+            let (labels, reply) = self.get::<Vec<wire::Named>>(page)?;
+            names.extend(labels.into_iter().map(|label| label.name));
+            url = self.next(&reply)?;
+        }
+        Ok(names)
+    }
+
     fn change_labels(&self, number: &str, patch: &Patch) -> Result<(), RemoteError> {
         let (added, removed) = patch.delta(Field::Labels);
         if !added.is_empty() {
@@ -239,6 +279,9 @@ impl Provider for Github {
 
     fn create(&self, _intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
         text::check(self.http.remote(), &capabilities(), fields)?;
+        if let Some(FieldValue::Set(names)) = fields.get(&Field::Labels) {
+            self.check_labels(names)?;
+        }
         let issue: wire::Issue = self.write(Method::POST, self.url(&["issues"]), wire::creation(fields))?;
         let number = issue.number.to_string();
         let created = issue.into_remote();
@@ -276,6 +319,8 @@ impl Provider for Github {
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
         text::check(self.http.remote(), &capabilities(), &patch.fields)?;
+        // Before the first of several requests, so that a refusal changes nothing.
+        self.check_labels(&patch.delta(Field::Labels).0)?;
         let texts = wire::texts(&patch.fields);
         if !texts.is_empty() {
             self.patch(id, Value::Object(texts))?;

@@ -48,9 +48,16 @@ pub(super) struct Linear {
 
 impl Linear {
     /// `team` is the team's key; `url` is the GraphQL endpoint where it is not the public one.
-    pub(super) fn new(remote: &str, url: Option<&str>, team: &str, token: Secret) -> Result<Self, RemoteError> {
+    pub(super) fn new(
+        remote: &str,
+        url: Option<&str>,
+        team: &str,
+        token: Secret,
+        create_labels: bool,
+    ) -> Result<Self, RemoteError> {
         let client = Client::new(remote, url, token)?;
-        Ok(Self { client, team: team.to_owned(), directory: Directory::default(), account: OnceLock::new() })
+        let directory = Directory::new(create_labels);
+        Ok(Self { client, team: team.to_owned(), directory, account: OnceLock::new() })
     }
 
     fn missing(&self, id: &str) -> RemoteError {

@@ -82,6 +82,11 @@ impl Simulator {
         self
     }
 
+    /// From now on a label that no issue has is refused.
+    pub fn refuse_new_labels(&self) {
+        self.state.lock().refuses_new_labels = true;
+    }
+
     /// Lets a later call fail. Faults are used up in the order they were given.
     pub fn inject(&self, fault: Fault) {
         self.faults.lock().push(fault);
@@ -191,6 +196,15 @@ impl Simulator {
         }
     }
 
+    fn check_labels<'n>(&self, state: &State, names: impl IntoIterator<Item = &'n String>) -> Result<(), RemoteError> {
+        let known = state.labels();
+        let is_new = |name: &&String| !known.iter().any(|known| text::same_name(known, name));
+        match names.into_iter().find(is_new).filter(|_| state.refuses_new_labels) {
+            Some(name) => Err(text::unknown_label(&self.name, "the simulator", name, known)),
+            None => Ok(()),
+        }
+    }
+
     fn note(&self, write: String) {
         self.writes.lock().push(write);
     }
@@ -251,6 +265,9 @@ impl Provider for Simulator {
             if let Some(made) = state.get(&intent.to_string()) {
                 return Ok(made.clone());
             }
+            if let Some(FieldValue::Set(names)) = fields.get(&Field::Labels) {
+                self.check_labels(state, names)?;
+            }
             let issue = state.create(&capabilities, intent, fields);
             state.remember_maker(&issue);
             self.note(format!("create {}", issue.key));
@@ -283,6 +300,7 @@ impl Provider for Simulator {
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
         self.check(&patch.fields)?;
         self.call(Effect::Write, |state| {
+            self.check_labels(state, &patch.delta(Field::Labels).0)?;
             let issue = state.update(id, patch).ok_or_else(|| self.missing(id))?;
             let names: Vec<_> = patch.fields.keys().map(|field| field.name()).collect();
             self.note(format!("update {}: {}", issue.key, names.join(", ")));

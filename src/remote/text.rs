@@ -1,7 +1,10 @@
 //! Rules about text that every provider shares: limits, names, line ends, and what of a remote's words may be shown.
 
 use super::RemoteError;
-use crate::domain::issue::{Capabilities, Field, FieldValue, IssueFields};
+use crate::domain::{
+    issue::{Capabilities, Field, FieldValue, IssueFields},
+    schema::nearest,
+};
 
 /// Whether two labels or accounts are one to a tracker.
 pub(super) fn same_name(a: &str, b: &str) -> bool {
@@ -48,6 +51,21 @@ pub(super) fn not_ours(remote: &str, author: &str) -> RemoteError {
 /// The remote will not take this value of `field`.
 pub(super) fn invalid(remote: &str, field: Field, message: impl Into<String>) -> RemoteError {
     RemoteError::Invalid { remote: remote.to_owned(), field: Some(field.name().to_owned()), message: message.into() }
+}
+
+/// The label is not one of the `known` ones of a `place`, and may not be made there.
+pub(super) fn unknown_label<'k>(
+    remote: &str,
+    place: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> RemoteError {
+    let meant = nearest(name, known).map_or_else(|| ".".to_owned(), |known| format!("; did you mean {known:?}?"));
+    let message = format!(
+        "{name:?} is no label of {place}{meant} Make it there, or set `remotes.{remote}.create_labels: true` in \
+         .trackfs/config.yaml, and run `trackfs sync --yes`"
+    );
+    invalid(remote, Field::Labels, message)
 }
 
 /// A refusal that names no field, of a request about one field only, is about that field.

@@ -239,7 +239,10 @@ impl Cycle<'_> {
         }
         let refused = self.memory.refused.get(&row.path);
         if refused.is_some() && refused == self.tickets.fingerprint(&row.path).as_ref() && !options.yes {
-            self.outbox.put(row, OutboxState::Refused, now)?;
+            let known = self.outbox.get(&row.path, row.action).map(|entry| entry.state);
+            if known != Some(OutboxState::Refused) {
+                self.outbox.put(row, OutboxState::Refused, now)?;
+            }
             return Ok(None);
         }
         self.memory.refused.remove(&row.path);
@@ -315,6 +318,9 @@ impl Cycle<'_> {
             }
             RemoteError::NotFound { .. } | RemoteError::Invalid { .. } => {
                 self.outbox.set(entry.id, OutboxState::Refused, Some(&text))?;
+                if let RemoteError::Invalid { field: Some(field), .. } = error {
+                    self.outbox.put(&Row { what: vec![field], ..row.clone() }, OutboxState::Refused, self.now())?;
+                }
                 if let Some(files) = self.tickets.fingerprint(&row.path) {
                     self.memory.refused.insert(row.path.clone(), files);
                 }

@@ -17,7 +17,7 @@ use crate::{
         path::WsPath,
         plan::{self, Presence},
     },
-    remote::{Lost, Patch},
+    remote::{Lost, Patch, RemoteError},
     workspace::store::{OutboxEntry, OutboxState},
 };
 use uuid::Uuid;
@@ -80,7 +80,7 @@ impl Cycle<'_> {
         let intent = entry.intent.expect("a create gets its intent with its entry");
         let Found::Ticket(ticket) = self.read(&entry.path) else { return Ok(()) };
         let plan = self.plan(None, Some(&ticket.local), None);
-        let fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
+        let mut fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
         self.outbox.set(entry.id, OutboxState::Sent, None)?;
         let (path, at) = (entry.path.clone(), self.now());
         let not_before = self.tracking.cursor.clone();
@@ -89,7 +89,15 @@ impl Cycle<'_> {
             Sent { action: Action::Create, path, fields: fields.clone(), not_before, at, issue: None, made: None },
         )?;
         self.step("create.sent")?;
-        let issue = self.sync.parts.provider.create(intent, &fields)?;
+        let provider = &self.sync.parts.provider;
+        let (issue, refusal) = with_the_rest(&mut fields, |fields| provider.create(intent, fields))?;
+        if let Some(sent) = self.sent.get_mut(&intent).filter(|_| refusal.is_some()) {
+            // What was left out is agreed to be as the remote has it, so that it is an update that is due.
+            let left_out = sent.fields.iter_mut().filter(|(field, _)| !fields.contains_key(field));
+            left_out.for_each(|(field, value)| {
+                issue.fields.get(field).into_iter().for_each(|theirs| value.clone_from(theirs));
+            });
+        }
         self.step("create.answered")?;
         self.created(entry, intent, issue, true)
     }
@@ -139,21 +147,26 @@ impl Cycle<'_> {
         let base = self.tracking.issues[id].clone();
         let local = self.said(&ticket, id, Some(&base))?;
         let plan = self.plan(Some(&base), Some(&local), Some(&remote));
-        let fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
+        let mut fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
         if fields.is_empty() {
             return Ok(self.outbox.remove(entry.id)?);
         }
         self.outbox.set(entry.id, OutboxState::Sent, None)?;
         self.step("update.sent")?;
-        let patch = Patch { fields, base: remote.fields.clone() };
-        let answer = self.sync.parts.provider.update(id, &patch)?;
+        let provider = &self.sync.parts.provider;
+        let send =
+            |fields: &IssueFields| provider.update(id, &Patch { fields: fields.clone(), base: remote.fields.clone() });
+        let (answer, refusal) = with_the_rest(&mut fields, send)?;
         self.step("update.answered")?;
         let key = answer.key.clone();
-        let request = Request { path: &ticket.path, fields: &patch.fields, before: &remote.fields, at_once: true };
+        let request = Request { path: &ticket.path, fields: &fields, before: &remote.fields, at_once: true };
         let dropped = self.answered(&request, &base, answer);
-        self.pushed(&ticket.path, &key, names(plan.pushes()));
+        self.pushed(&ticket.path, &key, names(fields.iter().map(|(field, value)| (*field, value))));
         self.flush()?;
         self.step("update.tracked")?;
+        if let Some(refusal) = refusal {
+            return Err(refusal.into());
+        }
         if dropped.is_empty() {
             return Ok(self.outbox.remove(entry.id)?);
         }
@@ -303,4 +316,22 @@ impl Cycle<'_> {
         self.step("archive.tracked")?;
         Ok(self.outbox.remove(entry.id)?)
     }
+}
+
+/// Sends fields; where one of several is refused, the others without it. Answers the refusal, too.
+fn with_the_rest(
+    fields: &mut IssueFields,
+    send: impl Fn(&IssueFields) -> Result<RemoteIssue, RemoteError>,
+) -> Result<(RemoteIssue, Option<RemoteError>), RemoteError> {
+    match send(fields) {
+        Err(error) if leave_out(&error, fields) => Ok((send(fields)?, Some(error))),
+        answer => Ok((answer?, None)),
+    }
+}
+
+/// Takes out the field that was refused, which a title cannot be; answers whether there is something left to send.
+fn leave_out(error: &RemoteError, fields: &mut IssueFields) -> bool {
+    let RemoteError::Invalid { field: Some(name), .. } = error else { return false };
+    let refused = fields.keys().copied().find(|field| field.name() == name && *field != Field::Title);
+    refused.is_some_and(|field| fields.remove(&field).is_some() && !fields.is_empty())
 }

@@ -97,6 +97,9 @@ pub struct RemoteConfig {
     /// Whether new local tickets in `folder` are created on the remote.
     #[serde(default = "yes")]
     pub create: bool,
+    /// Whether a ticket's label that the remote does not have is made there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub create_labels: bool,
     /// Local status to remote state, where names and types do not say it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statuses: BTreeMap<String, String>,
@@ -104,6 +107,10 @@ pub struct RemoteConfig {
 
 fn yes() -> bool {
     true
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,6 +222,22 @@ fn seconds(key: &str, value: f64) -> Result<(), String> {
 }
 
 impl RemoteConfig {
+    /// A remote of which nothing else is said.
+    pub fn new(kind: RemoteKind, folder: WsPath) -> Self {
+        Self {
+            kind,
+            repo: None,
+            team: None,
+            url: None,
+            folder,
+            token: TokenSource::Default,
+            webhook_secret: TokenSource::Default,
+            create: true,
+            create_labels: false,
+            statuses: BTreeMap::new(),
+        }
+    }
+
     fn check(&self, name: &str) -> Result<(), String> {
         let missing = |key: &str| Err(format!("`remotes.{name}` needs `{key}`"));
         match self.kind {

@@ -118,6 +118,23 @@ impl Fixture {
         }
     }
 
+    /// The same remote by a provider that makes no labels.
+    pub fn without_new_labels(&self) -> Box<dyn Provider> {
+        match &self.behind {
+            Behind::Simulator(simulator) => {
+                simulator.refuse_new_labels();
+                Box::new(Arc::clone(simulator))
+            }
+            Behind::Github { proxy, repo, .. } => {
+                open("hub", RemoteKind::Github, &proxy.origin, Some(repo), None, "ghp_alice", false)
+            }
+            Behind::Linear { proxy, .. } => {
+                let url = format!("{}/graphql", proxy.origin);
+                open("line", RemoteKind::Linear, &url, None, Some("SYN"), "lin_api_admin", false)
+            }
+        }
+    }
+
     /// Somebody else says something.
     pub fn somebody_comments(&self, issue: &RemoteIssue, body: &str) {
         match &self.behind {
@@ -225,7 +242,7 @@ pub fn linear() -> Option<Fixture> {
 }
 
 pub fn github_at(url: &str, repo: &str) -> Box<dyn Provider> {
-    open("hub", RemoteKind::Github, url, Some(repo), None, "ghp_alice")
+    open("hub", RemoteKind::Github, url, Some(repo), None, "ghp_alice", true)
 }
 
 pub fn linear_at(url: &str) -> Box<dyn Provider> {
@@ -233,7 +250,7 @@ pub fn linear_at(url: &str) -> Box<dyn Provider> {
 }
 
 pub fn linear_with(token: &str, url: &str) -> Box<dyn Provider> {
-    open("line", RemoteKind::Linear, url, None, Some("SYN"), token)
+    open("line", RemoteKind::Linear, url, None, Some("SYN"), token, true)
 }
 
 fn open(
@@ -243,17 +260,15 @@ fn open(
     repo: Option<&str>,
     team: Option<&str>,
     token: &str,
+    create_labels: bool,
 ) -> Box<dyn Provider> {
     let config = RemoteConfig {
-        kind,
         repo: repo.map(str::to_owned),
         team: team.map(str::to_owned),
         url: Some(url.to_owned()),
-        folder: WsPath::new("tickets").expect("a plain path"),
         token: TokenSource::Command(format!("echo {token}")),
-        webhook_secret: TokenSource::Default,
-        create: true,
-        statuses: Default::default(),
+        create_labels,
+        ..RemoteConfig::new(kind, WsPath::new("tickets").expect("a plain path"))
     };
     connect(name, &config).expect("the remote can be opened")
 }

@@ -143,6 +143,31 @@ pub fn a_new_label_is_made_and_a_known_one_reused(remote: &Fixture) {
     assert_eq!(second.fields[&Field::Labels], set(["needs care"]));
 }
 
+pub fn a_new_label_is_refused_where_none_may_be_made(remote: &Fixture) {
+    let issue = remote.create("Labelled");
+    let issue = change(remote, &issue, Field::Labels, set(["Feature"]));
+    let provider = remote.without_new_labels();
+    let patch = |labels: FieldValue| Patch {
+        fields: [(Field::Labels, labels), (Field::Title, text("Not renamed"))].into(),
+        base: issue.fields.clone(),
+    };
+    let created = IssueFields::from([(Field::Title, text("Not made")), (Field::Labels, set(["Featrue"]))]);
+    for refused in [
+        provider.update(&issue.id, &patch(set(["Feature", "Featrue"]))).map(drop),
+        provider.create(Uuid::new_v4(), &created).map(drop),
+    ] {
+        let Err(RemoteError::Invalid { field: Some(field), message, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(field, "labels");
+        for part in ["\"Featrue\" is no label of", "did you mean \"Feature\"?", "create_labels: true"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+    assert_eq!(remote.fetch(&issue.id), issue, "nothing of it was sent");
+    let other = remote.create("Other");
+    let known = Patch { fields: [(Field::Labels, set(["Feature"]))].into(), base: other.fields.clone() };
+    assert_eq!(provider.update(&other.id, &known).unwrap().fields[&Field::Labels], set(["Feature"]));
+}
+
 pub fn labels_change_by_members_and_keep_what_others_added(remote: &Fixture) {
     let issue = remote.create("Shared");
     let issue = change(remote, &issue, Field::Labels, set(["Bug", "old"]));

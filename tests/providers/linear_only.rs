@@ -9,6 +9,7 @@ use std::time::Duration;
 use trackfs::{
     domain::issue::{Field, FieldValue, RemoteIssue},
     remote::{Patch, Provider, RemoteError},
+    workspace::config::{RemoteConfig, RemoteKind, TokenSource},
 };
 use uuid::Uuid;
 
@@ -180,16 +181,12 @@ fn an_oauth_token_goes_as_a_bearer_token_and_a_key_alone() {
 #[test]
 fn an_unknown_team_is_named() {
     let Some((server, _provider)) = start() else { return };
-    let config = trackfs::workspace::config::RemoteConfig {
+    let folder = trackfs::domain::path::WsPath::new("tickets").unwrap();
+    let config = RemoteConfig {
         team: Some("NOPE".into()),
         url: Some(server.url.clone()),
-        kind: trackfs::workspace::config::RemoteKind::Linear,
-        repo: None,
-        folder: trackfs::domain::path::WsPath::new("tickets").unwrap(),
-        token: trackfs::workspace::config::TokenSource::Command("echo lin_api_admin".into()),
-        webhook_secret: Default::default(),
-        create: true,
-        statuses: Default::default(),
+        token: TokenSource::Command("echo lin_api_admin".into()),
+        ..RemoteConfig::new(RemoteKind::Linear, folder)
     };
     let error = trackfs::remote::connect("line", &config).unwrap().capabilities().unwrap_err();
     assert_eq!(error.to_string(), "line has no such object: team NOPE");

@@ -42,6 +42,12 @@ enum Label {
     Name(String),
 }
 
+/// A label of the repository, of which only the name matters.
+#[derive(Deserialize)]
+pub(super) struct Named {
+    pub(super) name: String,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Account {
     pub(super) login: String,

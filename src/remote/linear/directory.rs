@@ -28,12 +28,18 @@ pub(super) const LABEL_CREATE: Document = document!(Write, "label_create.graphql
 /// Neither lock is held while the other is taken, nor across a request.
 #[derive(Default)]
 pub(super) struct Directory {
+    /// Whether a label that is not there is made.
+    create_labels: bool,
     team: OnceLock<Team>,
     labels: Mutex<Option<Vec<Label>>>,
     users: Mutex<Option<Vec<User>>>,
 }
 
 impl Directory {
+    pub(super) fn new(create_labels: bool) -> Self {
+        Self { create_labels, ..Self::default() }
+    }
+
     /// The team with this key, with its workflow.
     pub(super) fn team(&self, client: &Client, key: &str) -> Result<&Team, RemoteError> {
         #[derive(Deserialize)]
@@ -65,7 +71,7 @@ impl Directory {
         Ok(ids.iter().map(|id| names.get(id).copied().unwrap_or(id).clone()).collect())
     }
 
-    /// The label of this name that an issue of the team can carry; makes one where there is none.
+    /// The label of this name that an issue of the team can carry; makes one where there is none, if that is wanted.
     pub(super) fn label_id(&self, client: &Client, team: &Team, name: &str) -> Result<String, RemoteError> {
         let found = self.usable(client, team, name)?;
         if let Some(label) = found.iter().find(|label| !label.is_group && label.archived_at.is_none()) {
@@ -74,7 +80,13 @@ impl Directory {
         if found.iter().any(|label| label.is_group) {
             return Err(text::invalid(client.remote(), Field::Labels, format!("{name:?} is a group of labels")));
         }
-        self.create_label(client, team, name)
+        if self.create_labels {
+            return self.create_label(client, team, name);
+        }
+        let known = self.labels(client, |_| true)?;
+        let usable =
+            known.iter().filter(|label| label.is_usable_in(team) && !label.is_group && label.archived_at.is_none());
+        Err(text::unknown_label(client.remote(), "the team", name, usable.map(|label| label.name.as_str())))
     }
 
     /// Every label of this name that an issue of the team may carry.
@@ -84,9 +96,7 @@ impl Directory {
 
     /// Labels of this name, the team's own before the workspace's.
     fn usable(&self, client: &Client, team: &Team, name: &str) -> Result<Vec<Label>, RemoteError> {
-        let fits = |label: &Label| {
-            text::same_name(&label.name, name) && label.team.as_ref().is_none_or(|owner| owner.id == team.id)
-        };
+        let fits = |label: &Label| text::same_name(&label.name, name) && label.is_usable_in(team);
         let labels = self.labels(client, |labels| labels.iter().any(fits))?;
         let mut usable: Vec<_> = labels.into_iter().filter(fits).collect();
         usable.sort_by_key(|label| label.team.is_none());

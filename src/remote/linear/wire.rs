@@ -92,6 +92,13 @@ pub(super) struct Label {
     pub(super) team: Option<Identified>,
 }
 
+impl Label {
+    /// Whether issues of the team may carry it: it is the team's own or the workspace's.
+    pub(super) fn is_usable_in(&self, team: &Team) -> bool {
+        self.team.as_ref().is_none_or(|owner| owner.id == team.id)
+    }
+}
+
 #[derive(Clone, Deserialize)]
 pub(super) struct Identified {
     pub(super) id: String,

@@ -38,6 +38,7 @@ pub(super) struct Made {
 pub(super) struct State {
     flavour: Flavour,
     pub(super) whole_seconds: bool,
+    pub(super) refuses_new_labels: bool,
     /// By key.
     issues: BTreeMap<String, RemoteIssue>,
     /// The order of each listing that is not read to its end: the keys not delivered yet.
@@ -57,6 +58,7 @@ impl State {
         Self {
             flavour,
             whole_seconds: false,
+            refuses_new_labels: false,
             issues: BTreeMap::new(),
             listings: BTreeMap::new(),
             listings_begun: 0,
@@ -290,14 +292,20 @@ impl State {
         now.iter().filter(stays).cloned().chain(added).collect()
     }
 
-    /// The label of this name in the spelling that was there first.
-    fn label(&self, name: &str) -> String {
+    /// Every label that an issue has.
+    pub(super) fn labels(&self) -> BTreeSet<&str> {
         let sets = self.issues.values().filter_map(|issue| issue.fields.get(&Field::Labels));
-        let mut known = sets.flat_map(|value| match value {
-            FieldValue::Set(names) => names.iter().collect(),
+        let names = sets.flat_map(|value| match value {
+            FieldValue::Set(names) => names.iter().map(String::as_str).collect(),
             FieldValue::Text(_) => Vec::new(),
         });
-        known.find(|known| text::same_name(known, name)).map_or_else(|| name.to_owned(), String::clone)
+        names.collect()
+    }
+
+    /// The label of this name in the spelling that is there.
+    fn label(&self, name: &str) -> String {
+        let known = self.labels().into_iter().find(|known| text::same_name(known, name));
+        known.unwrap_or(name).to_owned()
     }
 }
 
