@@ -17,6 +17,7 @@ pub mod op;
 pub mod path;
 pub mod plan;
 pub mod problem;
+pub mod pull;
 pub mod save;
 pub mod schema;
 pub mod snapshot;

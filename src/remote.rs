@@ -15,6 +15,7 @@ use crate::{
     domain::{
         Timestamp,
         issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        pull::RemotePull,
     },
     workspace::config::{RemoteConfig, RemoteKind},
 };
@@ -31,7 +32,7 @@ pub fn connect(name: &str, config: &RemoteConfig) -> Result<Box<dyn Provider>, R
         RemoteKind::Github => {
             let repo = setting(name, "repo", "owner/name", config.repo.as_deref())?;
             let token = token::find(name, config.kind, &config.token)?;
-            Box::new(github::Github::new(name, url, repo, token, config.create_labels)?)
+            Box::new(github::Github::new(name, config, repo, token)?)
         }
         RemoteKind::Linear => {
             let team = setting(name, "team", "the team's key, as in ENG-42", config.team.as_deref())?;
@@ -205,6 +206,10 @@ pub struct PageToken(pub String);
 #[derive(Clone, Debug)]
 pub struct Page {
     pub issues: Vec<RemoteIssue>,
+    /// Pull requests that changed, where the remote has them and the configuration asks for them.
+    pub pulls: Vec<RemotePull>,
+    /// The remote's time of the last thing that it lists, where that may be something that is not among these.
+    pub latest: Option<String>,
     pub next: Option<PageToken>,
 }
 

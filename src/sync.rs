@@ -15,6 +15,7 @@ mod memory;
 mod names;
 mod outbox;
 mod pull;
+mod pulls;
 mod push;
 mod resolve;
 mod send;
@@ -272,14 +273,16 @@ impl Syncer {
         Ok(conflict::conflicts(&self.parts.store, &self.parts.name)?)
     }
 
-    /// What the remote refused, as problems of the tickets.
+    /// What the remote refused, as problems of the tickets, and edits of files that are only to be read.
     pub fn problems(&self) -> Result<Vec<Problem>, SyncError> {
         let refused = |entry: &OutboxEntry| entry.remote == self.parts.name && entry.state == OutboxState::Refused;
         let problem = |entry: OutboxEntry| {
             let place = self.place_of(&entry);
             outbox::problem(entry, place)
         };
-        Ok(self.parts.store.outbox()?.into_iter().filter(refused).map(problem).collect())
+        let mut problems: Vec<Problem> = self.parts.store.outbox()?.into_iter().filter(refused).map(problem).collect();
+        problems.extend(pulls::problems(&self.parts.store, &self.parts.name)?);
+        Ok(problems)
     }
 
     /// Where the field stands that was refused, if it was one that the file shows.

@@ -13,9 +13,12 @@ use super::{
     http::{Effect, Http, Reply},
     text,
 };
-use crate::domain::{
-    issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState},
-    schema::StatusKind,
+use crate::{
+    domain::{
+        issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState},
+        schema::StatusKind,
+    },
+    workspace::config::RemoteConfig,
 };
 use listing::Listings;
 use reqwest::{
@@ -41,19 +44,15 @@ pub(super) struct Github {
     repo: String,
     /// Whether a label that the repository does not have is made.
     create_labels: bool,
+    /// Whether pull requests are listed.
+    pulls: bool,
     login: OnceLock<Option<String>>,
     listings: Listings,
 }
 
 impl Github {
-    /// `repo` is `owner/name`; `url` is the API's root where it is not the public one.
-    pub(super) fn new(
-        remote: &str,
-        url: Option<&str>,
-        repo: &str,
-        token: Secret,
-        create_labels: bool,
-    ) -> Result<Self, RemoteError> {
+    /// `repo` is `owner/name`; the configured URL is the API's root where it is not the public one.
+    pub(super) fn new(remote: &str, config: &RemoteConfig, repo: &str, token: Secret) -> Result<Self, RemoteError> {
         let parts = repo.split_once('/').filter(|(owner, name)| !owner.is_empty() && !name.is_empty());
         let (owner, name) = parts.filter(|(_, name)| !name.contains('/')).ok_or_else(|| RemoteError::Invalid {
             remote: remote.to_owned(),
@@ -64,9 +63,10 @@ impl Github {
             (ACCEPT, HeaderValue::from_static("application/vnd.github+json")),
             (HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28")),
         ]);
-        let http = Http::new(remote, url.unwrap_or(API), "Bearer ", token, headers)?;
+        let http = Http::new(remote, config.url.as_deref().unwrap_or(API), "Bearer ", token, headers)?;
         let (owner, repo) = (owner.to_owned(), name.to_owned());
-        Ok(Self { http, owner, repo, create_labels, login: OnceLock::new(), listings: Listings::default() })
+        let (create_labels, pulls, listings) = (config.create_labels, config.pulls, Listings::default());
+        Ok(Self { http, owner, repo, create_labels, pulls, login: OnceLock::new(), listings })
     }
 
     fn url(&self, below: &[&str]) -> Url {

@@ -246,7 +246,7 @@ impl Provider for Linear {
             let comments = wire::in_order(comments.remove(&issue.id).unwrap_or_default());
             Ok(issue.into_remote(labels, comments))
         });
-        Ok(Page { issues: issues.collect::<Result<_, _>>()?, next })
+        Ok(Page { issues: issues.collect::<Result<_, _>>()?, pulls: Vec::new(), latest: None, next })
     }
 
     fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError> {

@@ -8,7 +8,10 @@ mod markdown;
 mod state;
 
 use super::{Lost, Page, PageToken, Patch, Provider, RemoteError, http::Effect, text};
-use crate::domain::issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue};
+use crate::domain::{
+    issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+    pull::RemotePull,
+};
 use folder::Folder;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
@@ -106,6 +109,11 @@ impl Simulator {
     /// Destroys an issue, as an administrator can.
     pub fn destroy(&self, key: &str) {
         self.directly(|state| state.destroy(key)).expect("the simulator's folder can be written");
+    }
+
+    /// Opens a pull request, or changes the one of that number.
+    pub fn propose(&self, pull: RemotePull) {
+        self.directly(|state| state.propose(pull));
     }
 
     /// Every issue as it is now, by key.
@@ -227,7 +235,7 @@ impl Simulator {
         if rest {
             state.listings.insert(listing, keys[self.page - 1..].to_vec());
         }
-        Some(Page { issues, next: rest.then(|| PageToken(listing.to_string())) })
+        Some(Page { issues, pulls: Vec::new(), latest: None, next: rest.then(|| PageToken(listing.to_string())) })
     }
 }
 
@@ -247,7 +255,9 @@ impl Provider for Simulator {
                 Some(PageToken(listing)) => listing.parse().unwrap_or_default(),
                 None => Self::begin_listing(state, since),
             };
-            self.next_page(state, listing).ok_or_else(|| self.missing("page"))
+            let pulls = if page.is_none() { state.pulls_since(since) } else { Vec::new() };
+            let page = self.next_page(state, listing).ok_or_else(|| self.missing("page"))?;
+            Ok(Page { pulls, ..page })
         })
     }
 

@@ -28,6 +28,8 @@ pub struct Memory {
     pub rendered_comments: BTreeMap<String, ContentHash>,
     /// The file of each own comment, by id: tells a removed one from one that never was.
     pub comments: BTreeMap<String, WsPath>,
+    /// What was written into the files of pull requests.
+    pub pulls: BTreeMap<WsPath, ContentHash>,
     /// What the remote will not take, by path: not sent again while the ticket says the same.
     pub refused: BTreeMap<WsPath, ContentHash>,
     pub conflicts: Vec<Conflict>,

@@ -51,12 +51,14 @@ impl Cycle<'_> {
         let (mut page, mut heard, mut newest) = (None, BTreeSet::new(), self.tracking.cursor.clone());
         loop {
             let answer = self.sync.parts.provider.changed_since(since.as_deref(), page.as_ref())?;
+            newest = answer.latest.iter().fold(newest, |newest, time| newest.max_by_time(time));
             for issue in answer.issues {
                 newest = newest.max_by_time(&issue.updated_at);
                 heard.insert(issue.id.clone());
                 hear(self, issue)?;
             }
             self.write_fresh()?;
+            self.take_pulls(answer.pulls)?;
             self.flush()?;
             self.step("page")?;
             page = answer.next;

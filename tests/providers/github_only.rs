@@ -8,7 +8,8 @@ use crate::{
 use serde_json::json;
 use trackfs::{
     domain::issue::{Field, FieldValue, IssueFields, RemoteIssue},
-    remote::{Patch, RemoteError},
+    remote::{Patch, RemoteError, connect},
+    workspace::config::{RemoteConfig, RemoteKind, TokenSource},
 };
 use uuid::Uuid;
 
@@ -189,4 +190,44 @@ fn a_listing_in_which_nothing_changed_is_one_request_that_costs_nothing_and_says
     assert!(heard.iter().any(|issue| issue.fields[&Field::Title] == FieldValue::text("Not so quiet")), "{heard:?}");
     let (another, _) = listed_since(&remote, &second.updated_at);
     assert_eq!(remote.proxy().not_modified(), 3, "another time is another listing: {another:?}");
+}
+
+/// The emulator leaves pull requests out of its listings: these are GitHub's answers.
+#[test]
+fn pull_requests_are_read_where_they_are_asked_for_and_only_as_far_as_they_changed() {
+    let Some(remote) = fixture::github() else { return };
+    let config = |pulls| RemoteConfig {
+        repo: Some("o/r".into()),
+        url: Some(remote.proxy().origin.clone()),
+        token: TokenSource::Command("echo ghp_alice".into()),
+        pulls,
+        ..RemoteConfig::new(RemoteKind::Github, trackfs::domain::path::WsPath::new("tickets").unwrap())
+    };
+    let pull = |number: u64, updated_at: &str, more: serde_json::Value| {
+        let mut pull =
+            listed(number, json!({ "updated_at": updated_at, "head": { "ref": format!("branch-{number}") } }));
+        pull.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        pull
+    };
+    let issues = json!([listed(4, json!({ "pull_request": {}, "updated_at": "2026-01-03T00:00:00Z" }))]);
+    let pulls = json!([
+        pull(4, "2026-01-03T00:00:00Z", json!({ "draft": true, "body": "Fixes #1" })),
+        pull(3, "2026-01-02T00:00:00Z", json!({ "state": "closed", "merged_at": "2026-01-02T00:00:00Z" })),
+        pull(2, "2026-01-01T00:00:00Z", json!({ "state": "closed" })),
+    ]);
+    let older =
+        "link: <ORIGIN/repositories/1/pulls?page=2>; rel=\"next\"\r\n".replace("ORIGIN", &remote.proxy().origin);
+    remote.answer_next(response("200 OK", "", &issues.to_string()));
+    remote.answer_next(response("200 OK", &older, &pulls.to_string()));
+    let page = connect("hub", &config(true)).unwrap().changed_since(Some("2026-01-02T00:00:00Z"), None).unwrap();
+    let shown: Vec<_> =
+        page.pulls.iter().map(|pull| (pull.number, pull.state.as_str(), pull.branch.as_str())).collect();
+    assert_eq!(shown, [(4, "draft", "branch-4"), (3, "merged", "branch-3")]);
+    assert_eq!((page.pulls[0].closes.clone(), page.issues.len()), (vec!["1".to_owned()], 0));
+    assert_eq!(page.latest.as_deref(), Some("2026-01-03T00:00:00Z"), "so that the next listing begins there");
+    assert_eq!(remote.requests(), 2, "what is older is not asked for");
+
+    remote.answer_next(response("200 OK", "", &issues.to_string()));
+    let page = connect("hub", &config(false)).unwrap().changed_since(Some("2026-01-02T00:00:00Z"), None).unwrap();
+    assert_eq!((page.pulls, remote.requests()), (vec![], 3));
 }

@@ -6,7 +6,7 @@
 
 use super::{Github, bulk::Bulk, wire, with_query};
 use crate::{
-    domain::issue::RemoteIssue,
+    domain::{issue::RemoteIssue, pull::RemotePull},
     remote::{
         Page, PageToken, RemoteError,
         http::{Effect, Reply},
@@ -28,7 +28,7 @@ pub(super) struct Listings {
 struct Last {
     url: Url,
     etag: HeaderValue,
-    issues: Vec<RemoteIssue>,
+    page: Page,
 }
 
 impl Github {
@@ -44,22 +44,42 @@ impl Github {
         }
         let reply = self.http.get_if_modified(url.clone(), self.listings.etag(&url).as_ref())?;
         if reply.is_not_modified()
-            && let Some(issues) = self.listings.last(&url)
+            && let Some(page) = self.listings.last(&url)
         {
-            return Ok(Page { issues, next: None });
+            return Ok(page);
         }
         let reply = self.successful(Effect::Read, reply)?;
         let issues: Vec<wire::Issue> = self.http.json(Effect::Read, &reply)?;
         let next = self.next(&reply)?.map(|link| self.go_on(&url, &issues, link));
+        let latest = issues.last().map(|issue| issue.updated_at.clone());
+        let has_pulls = whole || (since.is_some() && issues.iter().any(|issue| issue.pull_request.is_some()));
+        let pulls = if has_pulls { self.pulls_since(since)? } else { Vec::new() };
         let issues = issues.into_iter().filter(|issue| issue.pull_request.is_none());
         let issues: Vec<RemoteIssue> = issues.map(|issue| self.complete_listed(issue)).collect::<Result<_, _>>()?;
         if next.is_none() {
             *self.listings.bulk.lock() = Bulk::default();
         }
         let is_alone = page.is_none() && next.is_none() && !whole;
+        let page = Page { issues, pulls, latest, next: next.map(|url| PageToken(url.into())) };
         *self.listings.last.lock() =
-            reply.etag().filter(|_| is_alone).map(|etag| Last { url, etag: etag.clone(), issues: issues.clone() });
-        Ok(Page { issues, next: next.map(|url| PageToken(url.into())) })
+            reply.etag().filter(|_| is_alone).map(|etag| Last { url, etag: etag.clone(), page: page.clone() });
+        Ok(page)
+    }
+
+    /// The pull requests updated at or after `since`, newest first, a hundred a request: listings of issues have them, but
+    /// not their branches.
+    fn pulls_since(&self, since: Option<&str>) -> Result<Vec<RemotePull>, RemoteError> {
+        let query = [("state", "all"), ("sort", "updated"), ("direction", "desc"), ("per_page", "100")];
+        let mut url = Some(with_query(self.url(&["pulls"]), &query)).filter(|_| self.pulls);
+        let mut pulls = Vec::new();
+        while let Some(page) = url {
+            let (listed, reply) = self.get::<Vec<wire::Pull>>(page)?;
+            let is_recent = |pull: &wire::Pull| since.is_none_or(|since| pull.updated_at.as_str() >= since);
+            let goes_on = listed.iter().all(is_recent);
+            pulls.extend(listed.into_iter().filter(is_recent).map(wire::Pull::into_remote));
+            url = if goes_on { self.next(&reply)? } else { None };
+        }
+        Ok(pulls)
     }
 
     /// Reads the comments of the whole repository, a hundred a request, because a request for each of thousands of issues
@@ -117,8 +137,8 @@ impl Listings {
         self.last.lock().as_ref().filter(|last| last.url == *url).map(|last| last.etag.clone())
     }
 
-    fn last(&self, url: &Url) -> Option<Vec<RemoteIssue>> {
-        self.last.lock().as_ref().filter(|last| last.url == *url).map(|last| last.issues.clone())
+    fn last(&self, url: &Url) -> Option<Page> {
+        self.last.lock().as_ref().filter(|last| last.url == *url).map(|last| last.page.clone())
     }
 }
 

@@ -1,7 +1,10 @@
 //! GitHub's JSON: how it reads in trackfs's terms, and how it is written.
 
 use crate::{
-    domain::issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+    domain::{
+        issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        pull::{RemotePull, closed_by},
+    },
     remote::{
         Lost,
         http::Explanation,
@@ -142,6 +145,46 @@ impl Issue {
         match (self.state.as_str(), self.state_reason.as_deref()) {
             ("closed", Some(reason @ ("not_planned" | "duplicate"))) => format!("closed:{reason}"),
             (state, _) => state.to_owned(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Pull {
+    number: u64,
+    html_url: String,
+    title: String,
+    #[serde(default)]
+    body: Option<String>,
+    state: String,
+    #[serde(default)]
+    draft: bool,
+    #[serde(default)]
+    merged_at: Option<String>,
+    head: Head,
+    pub(super) updated_at: String,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    r#ref: String,
+}
+
+impl Pull {
+    pub(super) fn into_remote(self) -> RemotePull {
+        let state = match (self.merged_at, self.state.as_str(), self.draft) {
+            (Some(_), ..) => "merged",
+            (None, "open", true) => "draft",
+            (None, state, _) => state,
+        };
+        RemotePull {
+            number: self.number,
+            title: self.title,
+            state: state.to_owned(),
+            branch: self.head.r#ref,
+            url: self.html_url,
+            updated_at: self.updated_at,
+            closes: closed_by(self.body.as_deref().unwrap_or_default()),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         Timestamp,
         issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        pull::RemotePull,
         schema::StatusKind,
     },
     remote::{Patch, text},
@@ -51,6 +52,8 @@ pub(super) struct State {
     last_comment: u64,
     /// By key.
     made: BTreeMap<String, Made>,
+    /// By number; only in memory.
+    pulls: BTreeMap<u64, RemotePull>,
 }
 
 impl State {
@@ -68,6 +71,7 @@ impl State {
             last_number: 0,
             last_comment: 0,
             made: BTreeMap::new(),
+            pulls: BTreeMap::new(),
         }
     }
 
@@ -211,6 +215,16 @@ impl State {
         let mut issue = self.issues.get(key)?.clone();
         change(&mut issue);
         Some(self.touch(issue))
+    }
+
+    pub(super) fn propose(&mut self, pull: RemotePull) {
+        let updated_at = self.tick();
+        self.pulls.insert(pull.number, RemotePull { updated_at, ..pull });
+    }
+
+    pub(super) fn pulls_since(&self, since: Option<&str>) -> Vec<RemotePull> {
+        let recent = |pull: &&RemotePull| since.is_none_or(|since| pull.updated_at.as_str() >= since);
+        self.pulls.values().filter(recent).cloned().collect()
     }
 
     /// Removes an issue without a trace, as an administrator can.
