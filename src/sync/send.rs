@@ -1,4 +1,5 @@
-//! The writes of objects: create, update, archive; those of comments are in `comments`. Each is a chain of steps that a crash may follow at any point.
+//! The writes of objects: create, update, archive; those of comments are in `comments`. Each is a chain of steps that a
+//! crash may follow at any point.
 //!
 //! intent durable → request → answer in git → link in the file → outbox entry removed. Whatever is missing after a crash
 //! is done by the next cycle, which finds out from the remote (by intent) what became of the request.
