@@ -27,7 +27,7 @@ use trackfs::{
     },
     sync::{Options, Parts, Syncer},
     workspace::{
-        config::{RemoteConfig, RemoteKind, SettleConfig, SyncConfig, TokenSource},
+        config::{RemoteConfig, RemoteKind, SettleConfig, SyncConfig},
         root::Root,
         settle::Settler,
         store::Store,
@@ -68,7 +68,7 @@ impl Provider for Library {
         let issues: Vec<_> = changed.skip(start).take(100).cloned().collect();
         let next = (issues.len() == 100).then(|| PageToken((start + 100).to_string()));
         *self.spent.lock() += begun.elapsed();
-        Ok(Page { issues, next })
+        Ok(Page { issues, pulls: Vec::new(), latest: None, next })
     }
 
     fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError> {
@@ -98,6 +98,14 @@ impl Provider for Library {
 
     fn find_comment(&self, _: &str, _: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
         Ok(None)
+    }
+
+    fn edit_comment(&self, _: &str, comment: &str, _: &str) -> Result<RemoteComment, RemoteError> {
+        unreachable!("{comment} was not edited")
+    }
+
+    fn delete_comment(&self, _: &str, comment: &str) -> Result<(), RemoteError> {
+        unreachable!("{comment} was not removed")
     }
 }
 
@@ -200,17 +208,7 @@ fn main() {
         asked: AtomicUsize::new(0),
         spent: parking_lot::Mutex::default(),
     });
-    let config = RemoteConfig {
-        kind: RemoteKind::Simulator,
-        repo: None,
-        team: None,
-        url: None,
-        folder: WsPath::new("tickets").expect("a legal path"),
-        token: TokenSource::Default,
-        webhook_secret: TokenSource::Default,
-        create: true,
-        statuses: BTreeMap::new(),
-    };
+    let config = RemoteConfig::new(RemoteKind::Simulator, WsPath::new("tickets").expect("a legal path"));
     let syncer = Syncer::new(Parts {
         name: "library".into(),
         config,

@@ -15,6 +15,7 @@ use crate::{
     domain::{
         Timestamp,
         issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        pull::RemotePull,
     },
     workspace::config::{RemoteConfig, RemoteKind},
 };
@@ -30,11 +31,13 @@ pub fn connect(name: &str, config: &RemoteConfig) -> Result<Box<dyn Provider>, R
     Ok(match config.kind {
         RemoteKind::Github => {
             let repo = setting(name, "repo", "owner/name", config.repo.as_deref())?;
-            Box::new(github::Github::new(name, url, repo, token::find(name, config.kind, &config.token)?)?)
+            let token = token::find(name, config.kind, &config.token)?;
+            Box::new(github::Github::new(name, config, repo, token)?)
         }
         RemoteKind::Linear => {
             let team = setting(name, "team", "the team's key, as in ENG-42", config.team.as_deref())?;
-            Box::new(linear::Linear::new(name, url, team, token::find(name, config.kind, &config.token)?)?)
+            let token = token::find(name, config.kind, &config.token)?;
+            Box::new(linear::Linear::new(name, url, team, token, config.create_labels)?)
         }
         RemoteKind::Simulator => {
             let flavour = match &config.repo {
@@ -42,6 +45,9 @@ pub fn connect(name: &str, config: &RemoteConfig) -> Result<Box<dyn Provider>, R
                 None => simulator::Flavour::Linear { team: config.team.clone().unwrap_or_else(|| "SIM".into()) },
             };
             let simulator = simulator::Simulator::new(name, flavour);
+            if !config.create_labels {
+                simulator.refuse_new_labels();
+            }
             Box::new(match url {
                 Some(folder) => simulator.in_folder(Path::new(folder))?,
                 None => simulator,
@@ -95,6 +101,14 @@ pub trait Provider: Send + Sync {
 
     /// Finds the comment that an earlier [`comment`](Self::comment) with an unknown outcome made, if any.
     fn find_comment(&self, issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError>;
+
+    /// Gives a comment of the account's own another body, and returns it as the remote has it afterwards. Somebody else's is
+    /// refused as [`RemoteError::Invalid`] before anything is sent.
+    fn edit_comment(&self, issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError>;
+
+    /// Deletes a comment of the account's own; doing it twice is no error. Somebody else's is refused as
+    /// [`RemoteError::Invalid`] before anything is sent.
+    fn delete_comment(&self, issue: &str, comment: &str) -> Result<(), RemoteError>;
 
     /// What the last answer said about the rate limit; of several limits the scarcest.
     fn budget(&self) -> Option<Budget> {
@@ -153,6 +167,14 @@ impl<P: Provider + ?Sized> Provider for Arc<P> {
         (**self).find_comment(issue, lost)
     }
 
+    fn edit_comment(&self, issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError> {
+        (**self).edit_comment(issue, comment, body)
+    }
+
+    fn delete_comment(&self, issue: &str, comment: &str) -> Result<(), RemoteError> {
+        (**self).delete_comment(issue, comment)
+    }
+
     fn budget(&self) -> Option<Budget> {
         (**self).budget()
     }
@@ -184,6 +206,10 @@ pub struct PageToken(pub String);
 #[derive(Clone, Debug)]
 pub struct Page {
     pub issues: Vec<RemoteIssue>,
+    /// Pull requests that changed, where the remote has them and the configuration asks for them.
+    pub pulls: Vec<RemotePull>,
+    /// The remote's time of the last thing that it lists, where that may be something that is not among these.
+    pub latest: Option<String>,
     pub next: Option<PageToken>,
 }
 
@@ -248,17 +274,8 @@ mod tests {
     use crate::{domain::path::WsPath, workspace::config::TokenSource};
 
     fn config(kind: RemoteKind) -> RemoteConfig {
-        RemoteConfig {
-            kind,
-            repo: None,
-            team: None,
-            url: None,
-            folder: WsPath::new("tickets").unwrap(),
-            token: TokenSource::Command("echo t".into()),
-            webhook_secret: TokenSource::Default,
-            create: true,
-            statuses: BTreeMap::new(),
-        }
+        let folder = WsPath::new("tickets").unwrap();
+        RemoteConfig { token: TokenSource::Command("echo t".into()), ..RemoteConfig::new(kind, folder) }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! before its request. So whatever happens between two steps, the next cycle finds it and nothing happens twice.
 
 mod backoff;
+mod comments;
 mod conflict;
 mod cycle;
 mod files;
@@ -14,17 +15,25 @@ mod memory;
 mod names;
 mod outbox;
 mod pull;
+mod pulls;
 mod push;
 mod resolve;
 mod send;
 mod tickets;
+mod tracker;
 
 pub use conflict::conflicts;
 pub use memory::Conflict;
 pub use resolve::{Settled, Side, Word};
 
 use crate::{
-    domain::{Clock, Timestamp, merge::MergeText, path::WsPath, problem::Problem},
+    domain::{
+        Clock, Timestamp,
+        document::{Document, Position},
+        merge::MergeText,
+        path::WsPath,
+        problem::Problem,
+    },
     git::{GitError, Repo},
     remote::{Budget, Provider, RemoteError},
     workspace::{
@@ -125,7 +134,7 @@ pub struct Report {
 pub struct Done {
     pub path: WsPath,
     pub key: String,
-    /// `created`, `archived`, `restored`, `comment`, or names of fields.
+    /// `created`, `archived`, `restored`, `comment`, `comment edited`, `comment deleted`, or names of fields.
     pub what: Vec<String>,
 }
 
@@ -161,6 +170,17 @@ pub enum Action {
     Update,
     Archive,
     Comment,
+    /// Of a comment: its text to the remote.
+    Edit,
+    /// Of a comment, on the remote.
+    Delete,
+}
+
+impl Action {
+    /// Whether something disappears from the remote.
+    fn is_removal(self) -> bool {
+        matches!(self, Self::Archive | Self::Delete)
+    }
 }
 
 /// How a remote is doing, for `status`.
@@ -259,10 +279,23 @@ impl Syncer {
         Ok(conflict::conflicts(&self.parts.store, &self.parts.name)?)
     }
 
-    /// What the remote refused, as problems of the tickets.
+    /// What the remote refused, as problems of the tickets, and edits of files that are only to be read.
     pub fn problems(&self) -> Result<Vec<Problem>, SyncError> {
         let refused = |entry: &OutboxEntry| entry.remote == self.parts.name && entry.state == OutboxState::Refused;
-        Ok(self.parts.store.outbox()?.into_iter().filter(refused).map(outbox::problem).collect())
+        let problem = |entry: OutboxEntry| {
+            let place = self.place_of(&entry);
+            outbox::problem(entry, place)
+        };
+        let mut problems: Vec<Problem> = self.parts.store.outbox()?.into_iter().filter(refused).map(problem).collect();
+        problems.extend(pulls::problems(&self.parts.store, &self.parts.name)?);
+        Ok(problems)
+    }
+
+    /// Where the field stands that was refused, if it was one that the file shows.
+    fn place_of(&self, entry: &OutboxEntry) -> Option<Position> {
+        let [field] = &entry.what[..] else { return None };
+        let bytes = self.parts.root.read(&entry.path).ok()?;
+        Document::parse(&bytes).value_position(field)
     }
 
     pub fn health(&self) -> Result<RemoteHealth, SyncError> {

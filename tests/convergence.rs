@@ -86,7 +86,8 @@ impl Sea {
             9 => self.comment_here(world),
             10 => self.comment_there(remote),
             11 => self.syncers[world][remote] = syncer(&self.worlds[world], remote, &self.storms[remote]),
-            12 => {
+            12 => self.edit_comment(world),
+            13 => {
                 // What fails is found again: that is the point.
                 let _ = self.syncers[world][remote].pull();
                 let _ = self.syncers[world][remote].push();
@@ -176,6 +177,25 @@ impl Sea {
             .write(&format!("{}/comments/{value}.md", path.trim_end_matches(".md")), &format!("{value}\n"));
     }
 
+    /// Adds a line to a comment that one of us wrote and that arrived.
+    fn edit_comment(&mut self, world: usize) {
+        let at = &self.worlds[world];
+        let folders = tickets(at).into_iter().map(|(path, _)| format!("{}/comments", path.trim_end_matches(".md")));
+        let files =
+            folders.flat_map(|folder| at.files(&folder).into_iter().map(move |file| format!("{folder}/{file}")));
+        let own: Vec<String> = files
+            .filter(|file| {
+                let document = Document::parse(at.read(file).as_bytes());
+                let author = document.get("author").and_then(|author| author.as_str());
+                document.get("remote_id").is_some() && author != Some("bob")
+            })
+            .collect();
+        let Some(file) = self.dice.pick(&own).cloned() else { return };
+        let value = self.value("edited");
+        let text = self.worlds[world].read(&file);
+        self.worlds[world].write(&file, &format!("{text}\n{value}\n"));
+    }
+
     fn comment_there(&mut self, remote: usize) {
         let issues = self.storms[remote].inner.issues();
         let Some(key) = self.dice.pick(&issues).map(|issue| issue.key.clone()) else { return };
@@ -244,11 +264,24 @@ impl Sea {
         let labels: BTreeSet<String> = labels.iter().filter_map(|label| Some(label.as_str()?.to_owned())).collect();
         assert_eq!(FieldValue::Set(labels), issue.fields[&Field::Labels], "{}", said());
         let folder = format!("{}/comments", path.trim_end_matches(".md"));
-        let of_it = at.files(&folder).into_iter().filter(|file| {
+        let read = |file: String| {
             let document = Document::parse(at.read(&format!("{folder}/{file}")).as_bytes());
-            document.get("remote").and_then(|it| it.as_str()) == Some(name)
-        });
-        assert_eq!(of_it.count(), issue.comments.len(), "{}", said());
+            (file, document)
+        };
+        let is_its =
+            |(_, document): &(String, Document)| document.get("remote").and_then(|it| it.as_str()) == Some(name);
+        let of_it = at.files(&folder).into_iter().map(read).filter(is_its);
+        let of_it: Vec<(String, Document)> = of_it.collect();
+        assert_eq!(of_it.len(), issue.comments.len(), "{}", said());
+        for (file, document) in of_it {
+            let id = document
+                .get("remote_id")
+                .and_then(|id| id.as_str().map(str::to_owned).or_else(|| id.as_i64().map(|n| n.to_string())));
+            let there =
+                issue.comments.iter().find(|comment| Some(&comment.id) == id.as_ref()).expect("it was made once");
+            let here = std::str::from_utf8(document.body()).unwrap().trim();
+            assert!(here == there.body.trim() || is_open(&format!("comments/{file}")), "{file}: {here:?}\n{}", said());
+        }
     }
 
     /// All that can be found anywhere: in the trackers, and in the history of every workspace.

@@ -309,6 +309,11 @@ impl Process {
             "tickets/a.md",
             &fs::read_to_string(self.dir.join("ws/tickets/a.md")).unwrap().replace(" of 3", " of 4"),
         );
+        let said = fs::read_to_string(self.dir.join("ws/tickets/a/comments/1.md")).unwrap();
+        self.save("tickets/a/comments/1.md", &said.replace("tomorrow", "today"));
+        self.commit();
+        self.sync();
+        self.remove("tickets/a/comments/1.md");
         self.commit();
         self.sync();
     }

@@ -84,6 +84,172 @@ fn a_pulled_issue_is_edited_and_pushed() {
     );
 }
 
+/// The default schema without, and with, a field.
+fn schema(line: &str) -> [String; 2] {
+    let with = trackfs::domain::schema::DEFAULT_SCHEMA.to_owned();
+    assert!(with.contains(line));
+    [with.replace(line, ""), with]
+}
+
+#[test]
+fn a_field_that_the_schema_gets_later_is_taken_and_not_cleared() {
+    let (world, simulator) = (World::new(), linear());
+    let [without, with] = schema("  due: date\n");
+    world.write(".trackfs/schema.yaml", &without);
+    world.settle();
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}.md");
+    set(&simulator, &key, Field::Due, "2026-12-01");
+    world.edit(&file, "Login fails", "Sign-in fails");
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert!(!world.read(&file).contains("due:"), "{}", world.read(&file));
+    assert_eq!(text(&only(&simulator), Field::Due), "2026-12-01");
+
+    world.write(".trackfs/schema.yaml", &with);
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains("due: 2026-12-01"), "{}", world.read(&file));
+    assert_eq!(simulator.writes(), [format!("update {key}: title")]);
+
+    // What happened to it while the schema did without it is heard when the schema has it again, after a restart too: the
+    // file has a date, the remote another, and nothing is agreed.
+    world.write(".trackfs/schema.yaml", &without);
+    world.cycle(&syncer);
+    set(&simulator, &key, Field::Due, "2027-01-01");
+    world.cycle(&syncer);
+    world.write(".trackfs/schema.yaml", &with);
+    let syncer = world.remote("linear", &simulator);
+    world.cycle(&syncer);
+    let conflicts = syncer.conflicts().unwrap();
+    assert_eq!(conflicts.len(), 1, "{conflicts:?}");
+    assert_eq!((&conflicts[0].field[..], &conflicts[0].theirs), ("due", &FieldValue::text("2027-01-01")));
+}
+
+#[test]
+fn what_a_ticket_is_filed_under_crosses_both_ways_and_only_where_it_can_be_said() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let hub = github();
+    let beside = world.remote("github", &hub);
+    let file = format!("tickets/{key}.md");
+    let filed = |simulator: &Simulator| {
+        let issue = only(simulator);
+        let named = |field| issue.fields.get(&field).and_then(FieldValue::as_text).unwrap_or("-").to_owned();
+        [Field::Project, Field::Milestone, Field::Cycle].map(named)
+    };
+    let with_hub = format!("sync: {{linear: {key}, github: new}}");
+    world.edit(
+        &file,
+        &format!("sync: {{linear: {key}}}"),
+        &format!("project: launch\nmilestone: v1\ncycle: 2\n{with_hub}"),
+    );
+    world.cycle(&syncer);
+    world.cycle(&beside);
+    assert_eq!(filed(&simulator), ["Launch", "v1", "2"]);
+    assert_eq!(filed(&hub), ["-", "v1", "-"], "GitHub has milestones alone");
+    assert!(world.read(&file).contains("project: launch\nmilestone: v1\ncycle: 2\n"), "{}", world.read(&file));
+
+    set(&simulator, &key, Field::Cycle, "3");
+    set(&hub, "1", Field::Milestone, "v2");
+    for _ in 0..2 {
+        world.cycle(&beside);
+        world.cycle(&syncer);
+    }
+    assert!(world.read(&file).contains("project: launch\nmilestone: v2\ncycle: 3\n"), "{}", world.read(&file));
+    assert_eq!(filed(&simulator), ["Launch", "v2", "3"]);
+
+    world.edit(&file, "milestone: v2\ncycle: 3\n", "");
+    world.cycle(&beside);
+    world.cycle(&syncer);
+    assert_eq!(
+        (filed(&simulator), filed(&hub)),
+        (["Launch", "-", "-"].map(str::to_owned), ["-"; 3].map(str::to_owned))
+    );
+    assert_eq!((world.cycle(&syncer), world.cycle(&beside)), (Report::default(), Report::default()));
+}
+
+fn parent(simulator: &Simulator, title: &str) -> String {
+    let titled = |issue: &&RemoteIssue| text(issue, Field::Title) == title;
+    let issues = simulator.issues();
+    text(issues.iter().find(titled).expect("there is such an issue"), Field::Parent).to_owned()
+}
+
+fn key(simulator: &Simulator, title: &str) -> String {
+    let issues = simulator.issues();
+    issues.iter().find(|issue| text(issue, Field::Title) == title).expect("there is such an issue").key.clone()
+}
+
+#[test]
+fn a_parent_crosses_both_ways_and_is_called_by_its_file() {
+    for simulator in [linear(), github()] {
+        let world = World::new();
+        let syncer = world.remote("there", &simulator);
+        world.write("tickets/a-part.md", "---\ntitle: Part\nstatus: todo\nparent: epic\n---\n");
+        world.write("tickets/epic.md", "---\ntitle: Epic\nstatus: todo\nparent: roadmap\n---\n");
+        world.write("tickets/roadmap.md", "---\ntitle: Roadmap\nstatus: todo\n---\n");
+        world.cycle(&syncer);
+        assert_eq!(simulator.writes().len(), 3, "parents go first, so that nothing is sent twice");
+        assert_eq!(parent(&simulator, "Part"), key(&simulator, "Epic"));
+        assert_eq!(parent(&simulator, "Epic"), key(&simulator, "Roadmap"));
+        assert_eq!(world.cycle(&syncer), Report::default());
+
+        world.edit("tickets/epic.md", "parent: roadmap\n", "");
+        set(&simulator, &key(&simulator, "Part"), Field::Parent, &key(&simulator, "Roadmap"));
+        world.cycle(&syncer);
+        assert_eq!(parent(&simulator, "Epic"), "");
+        assert!(world.read("tickets/a-part.md").contains("parent: roadmap\n"), "{}", world.read("tickets/a-part.md"));
+        assert_eq!(world.cycle(&syncer), Report::default());
+    }
+}
+
+#[test]
+fn a_parent_that_is_not_on_the_remote_stays_here_and_clears_nothing_there() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, part) = linked(&world, &simulator, "linear");
+    let epic = simulator.add(&titled("Epic")).key;
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    let file = format!("tickets/{part}.md");
+    world.write("tickets/plan.md", "---\ntitle: Plan\nsync: {linear: none}\n---\n");
+    world.edit(&file, "title:", "parent: plan\ntitle:");
+    world.cycle(&syncer);
+    assert_eq!(parent(&simulator, "Login fails"), "");
+
+    // Somebody there sets a parent, and takes it off again.
+    set(&simulator, &part, Field::Parent, &epic);
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains(&format!("parent: {epic}\n")), "{}", world.read(&file));
+    world.edit(&file, &epic, "plan");
+    world.cycle(&syncer);
+    assert_eq!(parent(&simulator, "Login fails"), epic, "what cannot be said there clears nothing there");
+    simulator.edit(&part, |issue| drop(issue.fields.insert(Field::Parent, FieldValue::Text(None)))).unwrap();
+    world.cycle(&syncer);
+    assert!(world.read(&file).contains("parent: plan\n"), "{}", world.read(&file));
+
+    // Once the parent is there, its children are told of it, although their files say what they said.
+    world.edit("tickets/plan.md", "none", "new");
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert_eq!(parent(&simulator, "Login fails"), key(&simulator, "Plan"));
+    assert_eq!(world.cycle(&syncer), Report::default());
+}
+
+#[test]
+fn a_milestone_that_is_not_there_is_a_problem_that_names_those_that_are() {
+    let (world, simulator) = (World::new(), github());
+    let (syncer, key) = linked(&world, &simulator, "github");
+    let file = format!("tickets/{key}.md");
+    world.edit(&file, "title:", "milestone: v9\ntitle:");
+    let report = world.cycle(&syncer);
+    let reason = "github refused milestone: \"v9\" is not one of: v1, v2";
+    assert_eq!(report.refused.iter().map(|trouble| trouble.reason.as_str()).collect::<Vec<_>>(), [reason]);
+    assert!(world.read(&file).contains("milestone: v9"));
+    world.edit(&file, "v9", "v1");
+    world.cycle(&syncer);
+    assert_eq!(text(&only(&simulator), Field::Milestone), "v1");
+}
+
 #[test]
 fn a_quiet_workspace_sends_and_writes_nothing() {
     let (world, simulator) = (World::new(), linear());
@@ -568,11 +734,19 @@ impl Provider for Stubborn {
     }
 
     fn comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError> {
-        self.0.comment(issue, intent, body)
+        self.0.comment(issue, intent, &body.to_uppercase())
     }
 
     fn find_comment(&self, issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
         self.0.find_comment(issue, lost)
+    }
+
+    fn edit_comment(&self, issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError> {
+        self.0.edit_comment(issue, comment, &body.to_uppercase())
+    }
+
+    fn delete_comment(&self, issue: &str, comment: &str) -> Result<(), RemoteError> {
+        self.0.delete_comment(issue, comment)
     }
 
     fn budget(&self) -> Option<Budget> {
@@ -620,6 +794,24 @@ fn a_clock_that_is_set_back_keeps_nobody_waiting() {
     world.later(-DAY);
     set(&simulator, &key, Field::Title, "Changed there");
     assert_eq!(syncer.pull().unwrap().pulled.len(), 1);
+}
+
+#[test]
+fn a_comment_that_the_remote_renders_is_neither_echoed_nor_sent_again() {
+    let (world, simulator) = (World::new(), linear());
+    let (_, key) = linked(&world, &simulator, "linear");
+    let stubborn = Stubborn(simulator.clone(), None);
+    let syncer = world.remote_of("linear", Arc::new(stubborn), "tickets", SyncConfig::default());
+    let file = format!("tickets/{key}/comments/mine.md");
+    world.write(&file, "Looking.\n");
+    for (here, there, writes) in [("Looking.", "LOOKING.", 1), ("Looked.", "LOOKED.", 2)] {
+        (0..4).for_each(|_| drop(world.cycle(&syncer)));
+        assert_eq!(only(&simulator).comments[0].body, there);
+        assert!(world.read(&file).ends_with(&format!("---\n{here}\n")), "{}", world.read(&file));
+        assert_eq!(simulator.writes().len(), writes, "{:?}", simulator.writes());
+        assert_eq!(world.cycle(&syncer), Report::default());
+        world.write(&file, &world.read(&file).replace("Looking.", "Looked."));
+    }
 }
 
 #[test]
@@ -754,6 +946,51 @@ fn what_the_remote_refuses_is_shown_and_stops_nothing_else() {
     world.cycle(&syncer);
     assert_eq!(simulator.issues().len(), 2);
     assert!(syncer.problems().unwrap().is_empty());
+}
+
+#[test]
+fn an_unknown_label_is_a_problem_at_the_labels_and_the_other_fields_go() {
+    for simulator in [linear(), github()] {
+        let (world, labelled) = (World::new(), [(Field::Labels, FieldValue::Set(["urgent".to_owned()].into()))]);
+        let (syncer, key) = linked(&world, &simulator, "there");
+        let other = simulator.add(&titled("Labelled").into_iter().chain(labelled).collect()).key;
+        world.cycle(&syncer);
+        simulator.refuse_new_labels();
+        let file = format!("tickets/{key}.md");
+        world.edit(&file, "title: Login fails", "labels: [urgnet]\ntitle: Sign-in fails");
+        world.write("tickets/new.md", "---\ntitle: New\nstatus: todo\nlabels: [novel]\n---\n");
+        (0..3).for_each(|_| drop(world.cycle(&syncer)));
+
+        let there = |title: &str| {
+            let issues = simulator.issues();
+            issues.into_iter().find(|issue| text(issue, Field::Title) == title).unwrap_or_else(|| panic!("no {title}"))
+        };
+        let none = FieldValue::Set(Default::default());
+        assert_eq!(
+            ["Sign-in fails", "New"].map(|title| there(title).fields[&Field::Labels].clone()),
+            [none.clone(), none]
+        );
+        let problems = syncer.problems().unwrap();
+        let shown: Vec<_> = problems.iter().map(|it| (it.path.as_str(), it.line, it.column)).collect();
+        let line = world.read(&file).lines().position(|line| line.starts_with("labels:")).unwrap() + 1;
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(shown.contains(&(file.as_str(), u32::try_from(line).unwrap(), 9)), "{shown:?}");
+        let said: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+        assert!(said.contains("\"urgnet\" is no label of") && said.contains("did you mean \"urgent\"?"), "{said}");
+        let writes = simulator.writes();
+        world.cycle(&syncer);
+        assert_eq!(simulator.writes(), writes, "it is not sent again while the ticket says the same");
+
+        world.edit(&file, "urgnet", "Urgent");
+        world.edit("tickets/new.md", "novel", "urgent");
+        (0..2).for_each(|_| drop(world.cycle(&syncer)));
+        let label = there("Labelled").fields[&Field::Labels].clone();
+        assert_eq!(
+            ["Sign-in fails", "New"].map(|title| there(title).fields[&Field::Labels].clone()),
+            [label.clone(), label]
+        );
+        assert!(syncer.problems().unwrap().is_empty(), "{other}");
+    }
 }
 
 #[test]

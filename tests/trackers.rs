@@ -16,6 +16,7 @@ fn workspace() -> Workspace {
         let add = ["remote", "add", name, "--type", "simulator", "--url", url.to_str().unwrap()];
         workspace.ok(&[&add[..], &flavour].concat());
     }
+    workspace.sh(r"sed -i 's/^    folder:/    create_labels: true\n&/' .trackfs/config.yaml");
     workspace
 }
 

@@ -21,10 +21,7 @@ use crate::{
 };
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use std::{
-    collections::BTreeMap,
-    io::{self, BufRead, IsTerminal},
-};
+use std::io::{self, BufRead, IsTerminal};
 
 #[derive(Debug, Subcommand)]
 pub enum RemoteCommand {
@@ -175,21 +172,7 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
         (None, Some(command)) => TokenSource::Command(command),
         (None, None) => TokenSource::Default,
     };
-    let (kind, statuses) = (kind.into(), BTreeMap::new());
-    Ok((
-        name,
-        RemoteConfig {
-            kind,
-            repo,
-            team,
-            url,
-            folder,
-            token,
-            webhook_secret: TokenSource::Default,
-            create: true,
-            statuses,
-        },
-    ))
+    Ok((name, RemoteConfig { repo, team, url, token, ..RemoteConfig::new(kind.into(), folder) }))
 }
 
 fn list(at: &Location, out: &mut Output) -> anyhow::Result<()> {

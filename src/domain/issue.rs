@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::schema::StatusKind;
+use super::schema::{Schema, StatusKind};
 
 /// A field that crosses between a ticket and a remote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,6 +20,11 @@ pub enum Field {
     Priority,
     Estimate,
     Due,
+    Project,
+    Milestone,
+    Cycle,
+    /// By the parent's key.
+    Parent,
 }
 
 /// How two edits of one field come together.
@@ -34,7 +39,7 @@ pub enum MergeKind {
 }
 
 impl Field {
-    pub const ALL: [Field; 8] = [
+    pub const ALL: [Field; 12] = [
         Field::Title,
         Field::Body,
         Field::Status,
@@ -43,6 +48,10 @@ impl Field {
         Field::Priority,
         Field::Estimate,
         Field::Due,
+        Field::Project,
+        Field::Milestone,
+        Field::Cycle,
+        Field::Parent,
     ];
 
     pub fn merge_kind(self) -> MergeKind {
@@ -51,6 +60,11 @@ impl Field {
             Field::Labels => MergeKind::Set,
             _ => MergeKind::Scalar,
         }
+    }
+
+    /// Whether a ticket of this schema has the field. Every ticket has a title, a body and a status.
+    pub fn is_in(self, schema: &Schema) -> bool {
+        matches!(self, Self::Title | Self::Body | Self::Status) || schema.field(self.name()).is_some()
     }
 
     /// The name of the field in a ticket's frontmatter (the body has none) and in messages.
@@ -64,6 +78,10 @@ impl Field {
             Field::Priority => "priority",
             Field::Estimate => "estimate",
             Field::Due => "due",
+            Field::Project => "project",
+            Field::Milestone => "milestone",
+            Field::Cycle => "cycle",
+            Field::Parent => "parent",
         }
     }
 }
@@ -150,6 +168,8 @@ pub struct Capabilities {
     /// Priority names it stores, highest first; empty: no priority.
     pub priorities: Vec<String>,
     pub comments: bool,
+    /// The account that it writes as: comments of this author can be edited and deleted. `None`: of nobody.
+    pub account: Option<String>,
     /// A create repeated with the same intent makes one object (Linear's client UUID).
     pub idempotent_create: bool,
     /// Longest title and body it takes, in characters.
@@ -157,4 +177,11 @@ pub struct Capabilities {
     pub max_body: usize,
     /// It rewrites Markdown (bullets, trailing space): bodies are compared by normal form.
     pub rewrites_markdown: bool,
+}
+
+impl Capabilities {
+    /// Whether a comment is by the account that the provider writes as.
+    pub fn is_own(&self, comment: &RemoteComment) -> bool {
+        self.account.as_deref() == Some(comment.author.as_str())
+    }
 }

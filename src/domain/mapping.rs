@@ -6,6 +6,7 @@
 use super::{
     Fields, Value,
     issue::{Capabilities, Field, FieldValue, IssueFields, RemoteState},
+    names::Names,
     schema::{FieldKind, Schema, StatusDef, StatusKind},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,8 @@ pub struct Mapping {
     local_priorities: Vec<String>,
     remote_priorities: Vec<String>,
     fields: BTreeSet<Field>,
+    /// What tickets are called; it grows as they become objects.
+    pub names: Names,
 }
 
 /// What a ticket says, before translation.
@@ -32,7 +35,12 @@ pub struct TicketView<'a> {
 }
 
 impl Mapping {
-    pub fn new(schema: &Schema, capabilities: &Capabilities, overrides: &BTreeMap<String, String>) -> Self {
+    pub fn new(
+        schema: &Schema,
+        capabilities: &Capabilities,
+        overrides: &BTreeMap<String, String>,
+        names: Names,
+    ) -> Self {
         let priorities = schema.fields.iter().find(|field| field.name == Field::Priority.name());
         Self {
             statuses: schema.statuses.clone(),
@@ -44,6 +52,7 @@ impl Mapping {
             },
             remote_priorities: capabilities.priorities.clone(),
             fields: capabilities.fields.clone(),
+            names,
         }
     }
 
@@ -65,13 +74,18 @@ impl Mapping {
             Field::Body => Some(FieldValue::text(ticket.body)),
             Field::Status => self.state_of(&plain(value?)?).map(|state| FieldValue::text(&state.name)),
             Field::Labels => value.map_or(Some(FieldValue::Set(BTreeSet::new())), members),
-            Field::Assignee => readable(value, plain).map(optional),
+            Field::Assignee | Field::Due | Field::Project | Field::Milestone | Field::Cycle => {
+                readable(value, plain).map(optional)
+            }
             Field::Priority => match readable(value, plain)? {
                 Some(name) if !name.is_empty() => named(&self.remote_priorities, &name).map(FieldValue::text),
                 _ => Some(FieldValue::Text(None)),
             },
             Field::Estimate => readable(value, number).map(optional),
-            Field::Due => readable(value, plain).map(optional),
+            Field::Parent => match readable(value, plain)? {
+                Some(link) if !link.is_empty() => self.names.key_of(&link).map(FieldValue::text),
+                _ => Some(FieldValue::Text(None)),
+            },
         }
     }
 
@@ -100,6 +114,11 @@ impl Mapping {
             Field::Priority if self.local_priorities.is_empty() => Value::from(text.as_str()),
             Field::Priority => Value::from(named(&self.local_priorities, text).ok_or_else(unmapped)?),
             Field::Estimate => as_number(text).ok_or_else(unmapped)?,
+            Field::Cycle => word(text),
+            Field::Parent => {
+                let present = current.and_then(plain).filter(|link| self.names.key_of(link) == Some(text));
+                word(present.as_deref().unwrap_or_else(|| self.names.name_of(text)))
+            }
             _ => Value::from(text.as_str()),
         };
         Ok(Some(value))
@@ -198,6 +217,12 @@ fn as_number(text: &str) -> Option<Value> {
     serde_json::Number::from_f64(number).map(Value::Number)
 }
 
+/// A word as a person writes it, who does not quote a number.
+fn word(text: &str) -> Value {
+    let number = text.parse::<u32>().ok().filter(|number| number.to_string() == text);
+    number.map_or_else(|| Value::from(text), Value::from)
+}
+
 /// A set as a list: members that were there keep their places, new ones follow.
 fn ordered(members: &BTreeSet<String>, current: Option<&Value>) -> Value {
     let present: Vec<String> = match current {
@@ -233,6 +258,7 @@ mod tests {
             states: states.iter().map(|(name, kind)| RemoteState { name: (*name).to_owned(), kind: *kind }).collect(),
             priorities: ["Urgent", "High", "Medium", "Low"].map(str::to_owned).to_vec(),
             comments: true,
+            account: None,
             idempotent_create: true,
             max_title: 255,
             max_body: 65_535,
@@ -261,7 +287,11 @@ mod tests {
 
     fn mapping(states: &[(&str, StatusKind)], overrides: &[(&str, &str)]) -> Mapping {
         let overrides = overrides.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-        Mapping::new(&schema(&LOCAL), &capabilities(states), &overrides)
+        let mut names = Names::default();
+        names.add("auth-epic", Some(&json!({"linear": "ENG-7"})), "linear");
+        names.add("only-there", Some(&json!({"github": 9})), "linear");
+        names.add_key("145");
+        Mapping::new(&schema(&LOCAL), &capabilities(states), &overrides, names)
     }
 
     #[test]
@@ -311,6 +341,58 @@ mod tests {
         for field in [Field::Status, Field::Priority, Field::Estimate, Field::Labels] {
             assert!(!remote.contains_key(&field), "{field:?}");
         }
+    }
+
+    #[test]
+    fn what_an_issue_is_filed_under_goes_by_name_and_a_cycle_by_number_too() {
+        let linear = mapping(&LINEAR, &[]);
+        let fields = json!({"project": " Launch ", "milestone": "1.0", "cycle": 12});
+        let view = TicketView { title: "t", fields: fields.as_object().unwrap(), body: "" };
+        let remote = linear.to_remote(view);
+        for (field, text, value) in [
+            (Field::Project, "Launch", json!("Launch")),
+            (Field::Milestone, "1.0", json!("1.0")),
+            (Field::Cycle, "12", json!(12)),
+        ] {
+            assert_eq!(remote[&field], FieldValue::text(text));
+            assert_eq!(linear.to_field(field, &remote[&field], None), Ok(Some(value)));
+            assert_eq!(linear.to_field(field, &FieldValue::Text(None), Some(&json!("x"))), Ok(None));
+        }
+        assert_eq!(linear.to_field(Field::Cycle, &FieldValue::text("Q4 / 1"), None), Ok(Some(json!("Q4 / 1"))));
+        let unreadable = json!({"project": ["a", "b"], "milestone": "", "cycle": null});
+        let view = TicketView { title: "t", fields: unreadable.as_object().unwrap(), body: "" };
+        let remote = linear.to_remote(view);
+        assert!(!remote.contains_key(&Field::Project), "what cannot be read clears nothing");
+        assert_eq!(
+            (&remote[&Field::Milestone], &remote[&Field::Cycle]),
+            (&FieldValue::Text(None), &FieldValue::Text(None))
+        );
+    }
+
+    #[test]
+    fn a_parent_crosses_as_its_key_and_keeps_the_name_that_the_ticket_gives_it() {
+        let linear = mapping(&LINEAR, &[]);
+        let said = |parent: Value| {
+            let fields = json!({ "parent": parent });
+            let view = TicketView { title: "t", fields: fields.as_object().unwrap(), body: "" };
+            linear.to_remote(view).get(&Field::Parent).cloned()
+        };
+        let key = |key| Some(FieldValue::text(key));
+        assert_eq!((said(json!("auth-epic")), said(json!("ENG-7"))), (key("ENG-7"), key("ENG-7")));
+        assert_eq!((said(json!(145)), said(json!(null))), (key("145"), Some(FieldValue::Text(None))));
+        assert_eq!(
+            (said(json!("only-there")), said(json!("nobody"))),
+            (None, None),
+            "it says nothing, and clears nothing"
+        );
+
+        let written = |key: &str, current: Option<&Value>| {
+            linear.to_field(Field::Parent, &FieldValue::text(key), current).unwrap().unwrap()
+        };
+        assert_eq!(written("ENG-7", None), json!("auth-epic"));
+        assert_eq!(written("ENG-7", Some(&json!("ENG-7"))), json!("ENG-7"));
+        assert_eq!(written("145", Some(&json!("auth-epic"))), json!(145));
+        assert_eq!(written("OPS-1", None), json!("OPS-1"));
     }
 
     #[test]

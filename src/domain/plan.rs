@@ -20,6 +20,9 @@ pub struct Local {
     pub fields: IssueFields,
     #[serde(default)]
     pub comments: Vec<LocalComment>,
+    /// The remote's ids of own comments whose files are known to be removed; one that is merely not there is not among them.
+    #[serde(default)]
+    pub removed_comments: Vec<String>,
     /// False while the document has an error: nothing is read from it and nothing is written into it.
     #[serde(default = "valid")]
     pub valid: bool,
@@ -75,8 +78,21 @@ pub enum CommentStep {
     Write(RemoteComment),
     /// The file takes this text; `id` is the remote's.
     Update { name: String, id: String, body: String },
+    /// The remote's comment takes this text.
+    Edit { name: String, id: String, body: String },
+    /// The remote's comment is deleted: it is our own, and its file was removed.
+    Delete { id: String },
+    /// Edited here, and somebody else's: it cannot be sent.
+    NotOurs { name: String, author: String },
     /// Both edited it, and only a person can say which holds.
     Conflict { name: String, id: String },
+}
+
+impl CommentStep {
+    /// Whether it changes the remote, or would.
+    fn is_sent(&self) -> bool {
+        matches!(self, Self::Create { .. } | Self::Edit { .. } | Self::Delete { .. } | Self::NotOurs { .. })
+    }
 }
 
 /// The answer of [`plan`]. Fields that agree are not listed.
@@ -154,7 +170,7 @@ pub fn plan(
         (None, Some(local), None) => create(local, capabilities),
         (Some(_), Some(_), None) => just(Presence::Gone),
         (Some(base), None, Some(_)) if base.is_let_go() => just(Presence::Nothing),
-        (Some(base), None, Some(remote)) => just(removed(base, remote, capabilities, style)),
+        (Some(base), None, Some(remote)) => just(removed(base, remote, capabilities)),
         (base, Some(local), Some(remote)) => merge_both(base, local, remote, capabilities, Rules { style, merge_text }),
     }
 }
@@ -178,11 +194,11 @@ fn outgoing(field: Field, value: &FieldValue) -> FieldValue {
     }
 }
 
-fn removed(base: &RemoteIssue, remote: &RemoteIssue, capabilities: &Capabilities, style: Style) -> Presence {
+fn removed(base: &RemoteIssue, remote: &RemoteIssue, capabilities: &Capabilities) -> Presence {
     if remote.archived {
         return Presence::Nothing;
     }
-    if base.archived || !unchanged(base, remote, style) {
+    if base.archived || !unchanged(base, remote, capabilities) {
         return Presence::Restore;
     }
     let status = remote.fields.get(&Field::Status).and_then(FieldValue::as_text);
@@ -200,13 +216,20 @@ pub fn was_archived(base: &RemoteIssue, remote: &RemoteIssue, capabilities: &Cap
     if let Some(status) = base.fields.get(&Field::Status) {
         open.fields.insert(Field::Status, status.clone());
     }
-    (remote.archived || is_canceled) && unchanged(base, &open, style(capabilities))
+    (remote.archived || is_canceled) && unchanged(base, &open, capabilities)
 }
 
-/// Whether the remote says the same as when it was last agreed with, its comments included.
-fn unchanged(base: &RemoteIssue, remote: &RemoteIssue, style: Style) -> bool {
-    let fields = base.fields.keys().eq(remote.fields.keys())
-        && base.fields.iter().all(|(field, value)| merge::same(*field, value, &remote.fields[field], style));
+/// Whether the remote says the same in the fields that are synced as when it was last agreed with, and in its comments.
+fn unchanged(base: &RemoteIssue, remote: &RemoteIssue, capabilities: &Capabilities) -> bool {
+    let style = style(capabilities);
+    let synced = |issue: &RemoteIssue| {
+        let mut fields = issue.fields.clone();
+        fields.retain(|field, _| capabilities.fields.contains(field));
+        fields
+    };
+    let (before, now) = (synced(base), synced(remote));
+    let fields = before.keys().eq(now.keys())
+        && before.iter().all(|(field, value)| merge::same(*field, value, &now[field], style));
     let comment = |comment: &RemoteComment| {
         base.comments.iter().any(|known| known.id == comment.id && markdown::same(&known.body, &comment.body, style))
     };
@@ -229,8 +252,10 @@ fn merge_both(
         };
         (*field, if remote.archived { without_push(outcome) } else { outcome })
     });
-    let mut comments = known_comments(base, local, remote, rules);
-    if !remote.archived {
+    let mut comments = known_comments(base, local, remote, capabilities, rules);
+    if remote.archived {
+        comments.retain(|step| !step.is_sent());
+    } else {
         comments.extend(new_comments(local, capabilities));
     }
     Plan {
@@ -240,9 +265,10 @@ fn merge_both(
     }
 }
 
-/// A field the ticket says nothing about: it only ever takes what the remote changed.
+/// A field of which the ticket says nothing that the remote could understand: it takes what somebody set there, and is not
+/// cleared because it is empty there.
 fn unsaid(field: Field, base: Option<&FieldValue>, theirs: &FieldValue, style: Style) -> Outcome {
-    let known = base.map_or_else(|| merge::is_empty(theirs), |base| merge::same(field, base, theirs, style));
+    let known = merge::is_empty(theirs) || base.is_some_and(|base| merge::same(field, base, theirs, style));
     if known { Outcome::Agreed } else { Outcome::Pull(theirs.clone()) }
 }
 
@@ -260,28 +286,56 @@ fn new_comments<'a>(local: &'a Local, capabilities: &Capabilities) -> impl Itera
     local.comments.iter().filter(is_new).map(|comment| CommentStep::Create { name: comment.name.clone() })
 }
 
-/// A comment that was removed on one side stays on the other.
-fn known_comments(base: Option<&RemoteIssue>, local: &Local, remote: &RemoteIssue, rules: Rules) -> Vec<CommentStep> {
+/// Somebody else's comment that was removed on one side stays on the other. Our own that was removed here is deleted there,
+/// unless it was edited there since: then its file comes back.
+fn known_comments(
+    base: Option<&RemoteIssue>,
+    local: &Local,
+    remote: &RemoteIssue,
+    capabilities: &Capabilities,
+    rules: Rules,
+) -> Vec<CommentStep> {
     let step = |theirs: &RemoteComment| {
         let agreed = base.and_then(|base| base.comments.iter().find(|comment| comment.id == theirs.id));
         let ours = local.comments.iter().find(|comment| comment.remote_id.as_deref() == Some(&theirs.id));
         match (agreed, ours) {
             (None, None) => Some(CommentStep::Write(theirs.clone())),
-            (Some(_), None) | (None, Some(_)) => None,
-            (Some(agreed), Some(ours)) => edited(&agreed.body, ours, theirs, rules),
+            (None, Some(_)) => None,
+            (Some(agreed), None) => {
+                let is_removed = local.removed_comments.contains(&theirs.id) && capabilities.is_own(theirs);
+                is_removed.then(|| removed_comment(agreed, theirs, rules.style))
+            }
+            (Some(agreed), Some(ours)) => edited(&agreed.body, ours, theirs, capabilities, rules),
         }
     };
     remote.comments.iter().filter_map(step).collect()
 }
 
-/// An edit made here stays here: providers take new comments, not changed ones.
-fn edited(agreed: &str, ours: &LocalComment, theirs: &RemoteComment, rules: Rules) -> Option<CommentStep> {
+fn removed_comment(agreed: &RemoteComment, theirs: &RemoteComment, style: Style) -> CommentStep {
+    if markdown::same(&agreed.body, &theirs.body, style) {
+        CommentStep::Delete { id: theirs.id.clone() }
+    } else {
+        CommentStep::Write(theirs.clone())
+    }
+}
+
+/// What both edited, and fits together, is taken first; what of it is ours goes there once the file has it.
+fn edited(
+    agreed: &str,
+    ours: &LocalComment,
+    theirs: &RemoteComment,
+    capabilities: &Capabilities,
+    rules: Rules,
+) -> Option<CommentStep> {
     let text = |body: &str| FieldValue::text(body);
+    let body = |value: FieldValue| value.as_text().unwrap_or_default().to_owned();
     let (name, id) = (ours.name.clone(), theirs.id.clone());
     match merge::merge(Field::Body, Some(&text(agreed)), &text(&ours.body), &text(&theirs.body), rules) {
-        Outcome::Agreed | Outcome::Push(_) => None,
-        Outcome::Pull(body) | Outcome::Both { pull: body, .. } => {
-            Some(CommentStep::Update { name, id, body: body.as_text().unwrap_or_default().to_owned() })
+        Outcome::Agreed => None,
+        Outcome::Push(value) if capabilities.is_own(theirs) => Some(CommentStep::Edit { name, id, body: body(value) }),
+        Outcome::Push(_) => Some(CommentStep::NotOurs { name, author: theirs.author.clone() }),
+        Outcome::Pull(value) | Outcome::Both { pull: value, .. } => {
+            Some(CommentStep::Update { name, id, body: body(value) })
         }
         Outcome::Conflict { .. } => Some(CommentStep::Conflict { name, id }),
     }

@@ -5,6 +5,8 @@
 //! create whose answer was lost is looked for among the newest issues of the same author.
 
 mod bulk;
+mod fields;
+mod listing;
 mod wire;
 
 use super::{
@@ -12,17 +14,19 @@ use super::{
     http::{Effect, Http, Reply},
     text,
 };
-use crate::domain::{
-    issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState},
-    schema::StatusKind,
+use crate::{
+    domain::{
+        issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState},
+        schema::StatusKind,
+    },
+    workspace::config::RemoteConfig,
 };
-use bulk::Bulk;
-use parking_lot::Mutex;
+use listing::Listings;
 use reqwest::{
     Method, Url,
     header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
 };
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 use uuid::Uuid;
@@ -39,14 +43,17 @@ pub(super) struct Github {
     http: Http,
     owner: String,
     repo: String,
+    /// Whether a label that the repository does not have is made.
+    create_labels: bool,
+    /// Whether pull requests are listed.
+    pulls: bool,
     login: OnceLock<Option<String>>,
-    /// For the listing of everything that is under way, if one is.
-    bulk: Mutex<Bulk>,
+    listings: Listings,
 }
 
 impl Github {
-    /// `repo` is `owner/name`; `url` is the API's root where it is not the public one.
-    pub(super) fn new(remote: &str, url: Option<&str>, repo: &str, token: Secret) -> Result<Self, RemoteError> {
+    /// `repo` is `owner/name`; the configured URL is the API's root where it is not the public one.
+    pub(super) fn new(remote: &str, config: &RemoteConfig, repo: &str, token: Secret) -> Result<Self, RemoteError> {
         let parts = repo.split_once('/').filter(|(owner, name)| !owner.is_empty() && !name.is_empty());
         let (owner, name) = parts.filter(|(_, name)| !name.contains('/')).ok_or_else(|| RemoteError::Invalid {
             remote: remote.to_owned(),
@@ -57,8 +64,10 @@ impl Github {
             (ACCEPT, HeaderValue::from_static("application/vnd.github+json")),
             (HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28")),
         ]);
-        let http = Http::new(remote, url.unwrap_or(API), "Bearer ", token, headers)?;
-        Ok(Self { http, owner: owner.into(), repo: name.into(), login: OnceLock::new(), bulk: Mutex::default() })
+        let http = Http::new(remote, config.url.as_deref().unwrap_or(API), "Bearer ", token, headers)?;
+        let (owner, repo) = (owner.to_owned(), name.to_owned());
+        let (create_labels, pulls, listings) = (config.create_labels, config.pulls, Listings::default());
+        Ok(Self { http, owner, repo, create_labels, pulls, login: OnceLock::new(), listings })
     }
 
     fn url(&self, below: &[&str]) -> Url {
@@ -66,7 +75,10 @@ impl Github {
     }
 
     fn send(&self, effect: Effect, method: Method, url: Url, body: Option<Value>) -> Result<Reply, RemoteError> {
-        let reply = self.http.send(effect, method, url, body.as_ref())?;
+        self.successful(effect, self.http.send(effect, method, url, body.as_ref())?)
+    }
+
+    fn successful(&self, effect: Effect, reply: Reply) -> Result<Reply, RemoteError> {
         if reply.is_success() {
             return Ok(reply);
         }
@@ -81,14 +93,6 @@ impl Github {
     fn write<T: DeserializeOwned>(&self, method: Method, url: Url, body: Value) -> Result<T, RemoteError> {
         let reply = self.send(Effect::Write, method, url, Some(body))?;
         self.http.json(Effect::Write, &reply)
-    }
-
-    /// The address of the page after this answer, as the answer gives it.
-    fn next(&self, reply: &Reply) -> Result<Option<Url>, RemoteError> {
-        let Some(link) = reply.header("link").and_then(next_link) else { return Ok(None) };
-        let foreign =
-            || RemoteError::Server { remote: self.http.remote().into(), reason: "a page leads to another host".into() };
-        self.http.own_url(link).map(Some).ok_or_else(foreign)
     }
 
     /// Hands on every comment of a listing, in its order.
@@ -110,31 +114,10 @@ impl Github {
         Ok(comments)
     }
 
-    /// Reads the comments of the whole repository, a hundred a request, because a request for each of thousands of issues
-    /// would use up the hour's limit. Where this cannot be had, the comments are read issue by issue.
-    fn read_in_bulk(&self) -> Result<Bulk, RemoteError> {
-        let (_, reply) = self.get::<IgnoredAny>(self.url(&[]))?;
-        let mut bulk = Bulk::begun_at(reply.now());
-        let url = with_query(self.url(&["issues", "comments"]), &[("sort", "created"), ("direction", "asc")]);
-        match self.each_comment(url, |comment| bulk.add(comment)) {
-            Err(RemoteError::NotFound { .. }) => Ok(Bulk::default()),
-            read => read.map(|()| bulk),
-        }
-    }
-
     /// The issue with its comments.
     fn complete(&self, issue: wire::Issue) -> Result<RemoteIssue, RemoteError> {
         let comments = if issue.comments > 0 { self.comments(&issue.number.to_string())? } else { Vec::new() };
         Ok(RemoteIssue { comments, ..issue.into_remote() })
-    }
-
-    /// The issue with its comments, from those read in bulk where they still hold.
-    fn complete_listed(&self, issue: wire::Issue) -> Result<RemoteIssue, RemoteError> {
-        let read = self.bulk.lock().take(&issue);
-        match read {
-            Some(comments) => Ok(RemoteIssue { comments, ..issue.into_remote() }),
-            None => self.complete(issue),
-        }
     }
 
     /// The issue as it is; `None` when it is gone, was moved to another repository, or is a pull request.
@@ -168,55 +151,18 @@ impl Github {
         Ok(self.login.get_or_init(|| login).as_deref())
     }
 
+    /// Refuses a comment of somebody else: whoever may write to a repository could change it.
+    fn own_comment(&self, id: &str) -> Result<(), RemoteError> {
+        let (comment, _) = self.get::<wire::Comment>(self.url(&["issues", "comments", id]))?;
+        let comment = comment.into_remote();
+        match self.login()? {
+            Some(login) if login == comment.author => Ok(()),
+            _ => Err(text::not_ours(self.http.remote(), &comment.author)),
+        }
+    }
+
     fn patch(&self, number: &str, body: Value) -> Result<wire::Issue, RemoteError> {
         self.write(Method::PATCH, self.url(&["issues", number]), body)
-    }
-
-    /// Brings the issue into `status`. GitHub heeds a reason only when the state changes, so a closed issue whose reason
-    /// stays as it was is opened and closed again.
-    fn set_status(&self, number: &str, status: &str) -> Result<(), RemoteError> {
-        if self.patch(number, wire::state_of(status))?.status() == status || status == "open" {
-            return Ok(());
-        }
-        self.patch(number, wire::state_of("open"))?;
-        self.patch(number, wire::state_of(status)).map(drop)
-    }
-
-    fn change_labels(&self, number: &str, patch: &Patch) -> Result<(), RemoteError> {
-        let (added, removed) = patch.delta(Field::Labels);
-        if !added.is_empty() {
-            let url = self.url(&["issues", number, "labels"]);
-            let sent = self.send(Effect::Write, Method::POST, url, Some(json!({ "labels": added })));
-            sent.map_err(|error| text::about(Field::Labels, error))?;
-        }
-        for label in removed {
-            match self.send(Effect::Write, Method::DELETE, self.url(&["issues", number, "labels", &label]), None) {
-                // Somebody took it off before.
-                Ok(_) | Err(RemoteError::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Replaces the assignee that the ticket showed; people assigned besides stay.
-    fn change_assignee(&self, number: &str, patch: &Patch) -> Result<(), RemoteError> {
-        let Some(wanted) = patch.fields.get(&Field::Assignee) else { return Ok(()) };
-        let url = self.url(&["issues", number, "assignees"]);
-        let old = patch.base.get(&Field::Assignee).and_then(FieldValue::as_text);
-        if let Some(login) = wanted.as_text() {
-            let issue = self.write::<wire::Issue>(Method::POST, url.clone(), json!({ "assignees": [login] }));
-            // GitHub leaves out whoever cannot be assigned, and says nothing.
-            if !issue.map_err(|error| text::about(Field::Assignee, error))?.is_assigned_to(login) {
-                let message = format!("{login} cannot be assigned in {}/{}", self.owner, self.repo);
-                return Err(text::invalid(self.http.remote(), Field::Assignee, message));
-            }
-        }
-        if let Some(login) = old.filter(|login| !wanted.as_text().is_some_and(|wanted| text::same_name(wanted, login)))
-        {
-            self.send(Effect::Write, Method::DELETE, url, Some(json!({ "assignees": [login] })))?;
-        }
-        Ok(())
     }
 
     /// The title that an issue was made with: what its first renaming replaced, else the present one.
@@ -238,7 +184,7 @@ impl Github {
 
 impl Provider for Github {
     fn capabilities(&self) -> Result<Capabilities, RemoteError> {
-        Ok(capabilities())
+        Ok(Capabilities { account: self.login()?.map(str::to_owned), ..capabilities() })
     }
 
     fn account(&self) -> Result<String, RemoteError> {
@@ -247,22 +193,7 @@ impl Provider for Github {
     }
 
     fn changed_since(&self, since: Option<&str>, page: Option<&PageToken>) -> Result<Page, RemoteError> {
-        let url = match page {
-            Some(PageToken(address)) => self.http.own_url(address).ok_or_else(|| self.missing("page"))?,
-            None => self.updated_since(since),
-        };
-        if page.is_none() && since.is_none() {
-            let bulk = self.read_in_bulk()?;
-            *self.bulk.lock() = bulk;
-        }
-        let (issues, reply) = self.get::<Vec<wire::Issue>>(url.clone())?;
-        let next = self.next(&reply)?.map(|link| self.go_on(&url, &issues, link));
-        let issues = issues.into_iter().filter(|issue| issue.pull_request.is_none());
-        let issues = issues.map(|issue| self.complete_listed(issue)).collect::<Result<_, _>>()?;
-        if next.is_none() {
-            *self.bulk.lock() = Bulk::default();
-        }
-        Ok(Page { issues, next: next.map(|url| PageToken(url.into())) })
+        self.list(since, page)
     }
 
     fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError> {
@@ -271,17 +202,28 @@ impl Provider for Github {
 
     fn create(&self, _intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
         text::check(self.http.remote(), &capabilities(), fields)?;
-        let issue: wire::Issue = self.write(Method::POST, self.url(&["issues"]), wire::creation(fields))?;
+        if let Some(FieldValue::Set(names)) = fields.get(&Field::Labels) {
+            self.check_labels(names)?;
+        }
+        let mut body = self.plain_fields(fields)?;
+        body.extend(wire::labels_and_assignee(fields));
+        let issue: wire::Issue = self.write(Method::POST, self.url(&["issues"]), Value::Object(body))?;
         let number = issue.number.to_string();
         let created = issue.into_remote();
-        // The issue exists now and must be known, whatever else fails: what is missing is found by the next comparison.
-        match fields.get(&Field::Status).and_then(FieldValue::as_text) {
-            Some(status) if status != "open" => {
-                let closed = self.set_status(&number, status).and_then(|()| self.look_up(&number));
-                Ok(closed.ok().flatten().map_or(created, wire::Issue::into_remote))
-            }
-            _ => Ok(created),
+        let closed = fields.get(&Field::Status).and_then(FieldValue::as_text).filter(|status| *status != "open");
+        let parent = fields.get(&Field::Parent).filter(|_| created.fields.contains_key(&Field::Parent));
+        if closed.is_none() && parent.is_none() {
+            return Ok(created);
         }
+        // The issue exists now and must be known, whatever else fails: what is missing is found by the next comparison.
+        let has_parent = parent.map_or(Ok(()), |parent| self.set_parent(&number, parent));
+        let is_closed = closed.map_or(Ok(()), |status| self.set_status(&number, status));
+        let now = is_closed.and_then(|()| self.look_up(&number));
+        let mut made = now.ok().flatten().map_or(created, wire::Issue::into_remote);
+        if has_parent.is_err() {
+            made.fields.remove(&Field::Parent);
+        }
+        Ok(made)
     }
 
     fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
@@ -308,14 +250,19 @@ impl Provider for Github {
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
         text::check(self.http.remote(), &capabilities(), &patch.fields)?;
-        let texts = wire::texts(&patch.fields);
-        if !texts.is_empty() {
-            self.patch(id, Value::Object(texts))?;
+        // Before the first of several requests, so that a refusal changes nothing.
+        self.check_labels(&patch.delta(Field::Labels).0)?;
+        let plain = self.plain_fields(&patch.fields)?;
+        if !plain.is_empty() {
+            self.patch(id, Value::Object(plain))?;
         }
         self.change_labels(id, patch)?;
         self.change_assignee(id, patch)?;
         if let Some(status) = patch.fields.get(&Field::Status).and_then(FieldValue::as_text) {
             self.set_status(id, status)?;
+        }
+        if let Some(parent) = patch.fields.get(&Field::Parent) {
+            self.set_parent(id, parent)?;
         }
         self.fetch(id)?.ok_or_else(|| self.missing(id))
     }
@@ -326,8 +273,7 @@ impl Provider for Github {
     }
 
     fn comment(&self, issue: &str, _intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError> {
-        let whole = IssueFields::from([(Field::Body, FieldValue::text(body))]);
-        text::check(self.http.remote(), &capabilities(), &whole)?;
+        text::check_comment(self.http.remote(), &capabilities(), body)?;
         let url = self.url(&["issues", issue, "comments"]);
         self.write(Method::POST, url, json!({ "body": body })).map(wire::Comment::into_remote)
     }
@@ -341,38 +287,42 @@ impl Provider for Github {
         Ok(comments.filter(mine).find(|comment| comment.body.trim() == body.trim()))
     }
 
+    fn edit_comment(&self, _issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError> {
+        text::check_comment(self.http.remote(), &capabilities(), body)?;
+        self.own_comment(comment)?;
+        let url = self.url(&["issues", "comments", comment]);
+        self.write(Method::PATCH, url, json!({ "body": body })).map(wire::Comment::into_remote)
+    }
+
+    fn delete_comment(&self, _issue: &str, comment: &str) -> Result<(), RemoteError> {
+        let url = self.url(&["issues", "comments", comment]);
+        let deleted =
+            self.own_comment(comment).and_then(|()| self.send(Effect::Write, Method::DELETE, url, None).map(drop));
+        match deleted {
+            Err(RemoteError::NotFound { .. }) => self.check_repository(),
+            other => other,
+        }
+    }
+
     fn budget(&self) -> Option<Budget> {
         self.http.budget()
     }
 }
 
-impl Github {
-    fn updated_since(&self, since: Option<&str>) -> Url {
-        let mut query = vec![("state", "all"), ("sort", "updated"), ("direction", "asc"), ("per_page", "100")];
-        query.extend(since.map(|since| ("since", since)));
-        with_query(self.url(&["issues"]), &query)
-    }
-
-    /// Where a listing goes on after a page that is not the last.
-    ///
-    /// A numbered page would skip an issue for each one that is edited (and so moves to the end) while the listing runs.
-    /// Starting again from the last time seen cannot; the link is followed only where a page holds one single time.
-    fn go_on(&self, url: &Url, issues: &[wire::Issue], link: Url) -> Url {
-        let since = url.query_pairs().find(|(key, _)| key == "since").map(|(_, value)| value.into_owned());
-        match issues.last() {
-            Some(last) if since.is_none_or(|since| last.updated_at > since) => {
-                self.updated_since(Some(&last.updated_at))
-            }
-            _ => link,
-        }
-    }
-}
-
-/// What GitHub can do, which is the same in every repository.
+/// What GitHub can do, which is the same in every repository and for every account.
 pub(super) fn capabilities() -> Capabilities {
     let state = |name: &str, kind| RemoteState { name: name.to_owned(), kind };
     Capabilities {
-        fields: [Field::Title, Field::Body, Field::Status, Field::Labels, Field::Assignee].into(),
+        fields: [
+            Field::Title,
+            Field::Body,
+            Field::Status,
+            Field::Labels,
+            Field::Assignee,
+            Field::Milestone,
+            Field::Parent,
+        ]
+        .into(),
         states: vec![
             state("open", StatusKind::Unstarted),
             state("closed", StatusKind::Completed),
@@ -381,6 +331,7 @@ pub(super) fn capabilities() -> Capabilities {
         ],
         priorities: Vec::new(),
         comments: true,
+        account: None,
         idempotent_create: false,
         max_title: MAX_TITLE,
         max_body: MAX_BODY,
@@ -391,12 +342,4 @@ pub(super) fn capabilities() -> Capabilities {
 fn with_query(mut url: Url, query: &[(&str, &str)]) -> Url {
     url.query_pairs_mut().extend_pairs(query);
     url
-}
-
-/// The target of `rel="next"` in a `Link` header.
-fn next_link(header: &str) -> Option<&str> {
-    header.split(',').find_map(|link| {
-        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-        parameters.split(';').any(|parameter| parameter.trim() == "rel=\"next\"").then_some(target)
-    })
 }

@@ -8,7 +8,7 @@ use crate::domain::Timestamp;
 use reqwest::{
     Method, Url,
     blocking::{Client, RequestBuilder, Response},
-    header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION},
+    header::{AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION},
 };
 use serde::de::DeserializeOwned;
 use std::{
@@ -110,11 +110,31 @@ impl Http {
         &self,
         effect: Effect,
         method: Method,
-        mut url: Url,
+        url: Url,
         body: Option<&serde_json::Value>,
     ) -> Result<Reply, RemoteError> {
+        self.follow(effect, url, |url| self.request(&method, url, body))
+    }
+
+    /// Reads an address unless it still answers what `etag` stands for: then the reply [is not modified](Reply::is_not_modified).
+    pub(super) fn get_if_modified(&self, url: Url, etag: Option<&HeaderValue>) -> Result<Reply, RemoteError> {
+        self.follow(Effect::Read, url, |url| {
+            let request = self.request(&Method::GET, url, None);
+            match etag {
+                Some(etag) => request.header(IF_NONE_MATCH, etag),
+                None => request,
+            }
+        })
+    }
+
+    fn follow(
+        &self,
+        effect: Effect,
+        mut url: Url,
+        request: impl Fn(&Url) -> RequestBuilder,
+    ) -> Result<Reply, RemoteError> {
         for _ in 0..=MAX_REDIRECTS {
-            let reply = self.send_once(effect, self.request(&method, &url, body), &url)?;
+            let reply = self.send_once(effect, request(&url), &url)?;
             match self.redirect(effect, &reply) {
                 Some(next) => url = next,
                 None => return Ok(reply),
@@ -223,6 +243,14 @@ impl Http {
 impl Reply {
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    pub(super) fn is_not_modified(&self) -> bool {
+        self.status == 304
+    }
+
+    pub(super) fn etag(&self) -> Option<&HeaderValue> {
+        self.headers.get(ETAG)
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {

@@ -5,15 +5,16 @@
 
 mod client;
 mod directory;
+mod input;
 mod wire;
 
 use super::{Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Secret, text};
-use crate::domain::issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState};
+use crate::domain::issue::{Capabilities, Field, IssueFields, RemoteComment, RemoteIssue, RemoteState};
 use client::{Client, Document, Inserted, document};
 use directory::Directory;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use std::{collections::HashMap, time::Duration};
+use serde_json::{Value, json};
+use std::{collections::HashMap, sync::OnceLock, time::Duration};
 use uuid::Uuid;
 use wire::{Connection, Displayed};
 
@@ -26,8 +27,10 @@ const ISSUE_UPDATE: Document = document!(Write, "issue_update.graphql");
 const ISSUE_ARCHIVE: Document = document!(Write, "issue_archive.graphql");
 const COMMENT: Document = document!(Read, "comment.graphql", "comment_fields.graphql");
 const COMMENT_CREATE: Document = document!(Write, "comment_create.graphql");
+const COMMENT_UPDATE: Document = document!(Write, "comment_update.graphql");
+const COMMENT_DELETE: Document = document!(Write, "comment_delete.graphql");
 
-/// Issues a page: about 230 points of complexity, far from the 10,000 a query may cost.
+/// Issues a page: about 450 points of complexity, far from the 10,000 a query may cost.
 const PAGE: usize = 50;
 const MAX_TITLE: usize = 255;
 /// Linear documents no limit; this one keeps a runaway file from being sent.
@@ -40,13 +43,22 @@ pub(super) struct Linear {
     client: Client,
     team: String,
     directory: Directory,
+    /// The display name of the token's account, which is unique in a workspace.
+    account: OnceLock<String>,
 }
 
 impl Linear {
     /// `team` is the team's key; `url` is the GraphQL endpoint where it is not the public one.
-    pub(super) fn new(remote: &str, url: Option<&str>, team: &str, token: Secret) -> Result<Self, RemoteError> {
+    pub(super) fn new(
+        remote: &str,
+        url: Option<&str>,
+        team: &str,
+        token: Secret,
+        create_labels: bool,
+    ) -> Result<Self, RemoteError> {
         let client = Client::new(remote, url, token)?;
-        Ok(Self { client, team: team.to_owned(), directory: Directory::default() })
+        let directory = Directory::new(create_labels);
+        Ok(Self { client, team: team.to_owned(), directory, account: OnceLock::new() })
     }
 
     fn missing(&self, id: &str) -> RemoteError {
@@ -83,71 +95,6 @@ impl Linear {
         absent_is_none(self.client.run::<Data>(ISSUE, json!({ "id": id, "after": after })).map(|data| data.issue))
     }
 
-    /// The values of `fields` as Linear's input, labels aside.
-    fn input(&self, fields: &IssueFields) -> Result<Map<String, Value>, RemoteError> {
-        let mut input = Map::new();
-        for (field, value) in fields {
-            if let Some((name, value)) = self.input_of(*field, value.as_text())? {
-                input.insert(name.to_owned(), value);
-            }
-        }
-        Ok(input)
-    }
-
-    /// The input's member for one single-valued field. The values were checked before.
-    fn input_of(&self, field: Field, text: Option<&str>) -> Result<Option<(&'static str, Value)>, RemoteError> {
-        Ok(Some(match field {
-            Field::Title => ("title", json!(text)),
-            Field::Body => ("description", json!(text.unwrap_or_default())),
-            Field::Status => ("stateId", json!(text.map(|name| self.state_id(name)).transpose()?)),
-            Field::Assignee => {
-                ("assigneeId", json!(text.map(|name| self.directory.user_id(&self.client, name)).transpose()?))
-            }
-            Field::Priority => {
-                let rank = wire::PRIORITIES.iter().position(|name| Some(*name) == text);
-                ("priority", json!(rank.map_or(0, |rank| rank + 1)))
-            }
-            Field::Estimate => ("estimate", json!(text.and_then(|points| points.parse::<i32>().ok()))),
-            Field::Due => ("dueDate", json!(text)),
-            Field::Labels => return Ok(None),
-        }))
-    }
-
-    fn state_id(&self, name: &str) -> Result<&str, RemoteError> {
-        let team = self.directory.team(&self.client, &self.team)?;
-        let refused =
-            || text::invalid(self.client.remote(), Field::Status, format!("{name:?} is no state of the team"));
-        team.state_id(name).ok_or_else(refused)
-    }
-
-    /// Adds the labels that a patch adds, by id, making those that do not exist; removes what it removes.
-    fn label_input(&self, patch: &Patch, input: &mut Map<String, Value>) -> Result<(), RemoteError> {
-        let (added, removed) = patch.delta(Field::Labels);
-        let team = self.directory.team(&self.client, &self.team)?;
-        if !added.is_empty() {
-            let ids = added.iter().map(|name| self.directory.label_id(&self.client, team, name));
-            input.insert("addedLabelIds".into(), json!(ids.collect::<Result<Vec<_>, _>>()?));
-        }
-        if !removed.is_empty() {
-            let ids = removed.iter().map(|name| self.directory.label_ids(&self.client, team, name));
-            input.insert("removedLabelIds".into(), json!(ids.collect::<Result<Vec<_>, _>>()?.concat()));
-        }
-        Ok(())
-    }
-
-    fn creation(&self, intent: Uuid, fields: &IssueFields) -> Result<Value, RemoteError> {
-        let team = self.directory.team(&self.client, &self.team)?;
-        let mut input = self.input(fields)?;
-        input.retain(|_, value| !value.is_null());
-        if let Some(FieldValue::Set(names)) = fields.get(&Field::Labels) {
-            let ids = names.iter().map(|name| self.directory.label_id(&self.client, team, name));
-            input.insert("labelIds".into(), json!(ids.collect::<Result<Vec<_>, _>>()?));
-        }
-        input.insert("id".into(), json!(intent));
-        input.insert("teamId".into(), json!(team.id));
-        Ok(Value::Object(input))
-    }
-
     /// Inserts with an id of ours until `look` finds the object: also when an earlier attempt made it.
     fn insert<T>(
         &self,
@@ -173,19 +120,39 @@ impl Linear {
         RemoteError::Ambiguous { remote: self.client.remote().to_owned(), reason: reason.to_owned() }
     }
 
-    fn look_up_comment(&self, id: Uuid) -> Result<Option<RemoteComment>, RemoteError> {
+    fn look_up_comment(&self, id: &str) -> Result<Option<wire::Comment>, RemoteError> {
         #[derive(Deserialize)]
         struct Data {
             comment: wire::Comment,
         }
-        let comment = self.client.run::<Data>(COMMENT, json!({ "id": id })).map(|data| data.comment.into_remote());
-        absent_is_none(comment)
+        absent_is_none(self.client.run::<Data>(COMMENT, json!({ "id": id })).map(|data| data.comment))
+    }
+
+    /// A comment of the account's own; `None` when it does not exist (any more).
+    fn own_comment(&self, id: &str) -> Result<Option<RemoteComment>, RemoteError> {
+        let Some(comment) = self.look_up_comment(id)? else { return Ok(None) };
+        let is_own = comment.is_own();
+        let comment = comment.into_remote();
+        if is_own { Ok(Some(comment)) } else { Err(text::not_ours(self.client.remote(), &comment.author)) }
+    }
+
+    fn missing_comment(&self, id: &str) -> RemoteError {
+        RemoteError::NotFound { remote: self.client.remote().to_owned(), what: format!("comment {id}") }
+    }
+
+    /// What Linear can do in this team, whoever asks.
+    fn rules(&self) -> Result<Capabilities, RemoteError> {
+        Ok(capabilities(self.directory.team(&self.client, &self.team)?.states()))
     }
 }
 
 impl Provider for Linear {
     fn capabilities(&self) -> Result<Capabilities, RemoteError> {
-        Ok(capabilities(self.directory.team(&self.client, &self.team)?.states()))
+        let account = match self.account.get() {
+            Some(known) => known.clone(),
+            None => self.account()?,
+        };
+        Ok(Capabilities { account: Some(account), ..self.rules()? })
     }
 
     fn account(&self) -> Result<String, RemoteError> {
@@ -193,7 +160,8 @@ impl Provider for Linear {
         struct Data {
             viewer: Displayed,
         }
-        Ok(self.client.run::<Data>(VIEWER, json!({}))?.viewer.display_name)
+        let name = self.client.run::<Data>(VIEWER, json!({}))?.viewer.display_name;
+        Ok(self.account.get_or_init(|| name).clone())
     }
 
     fn changed_since(&self, since: Option<&str>, page: Option<&PageToken>) -> Result<Page, RemoteError> {
@@ -214,7 +182,7 @@ impl Provider for Linear {
             let comments = wire::in_order(comments.remove(&issue.id).unwrap_or_default());
             Ok(issue.into_remote(labels, comments))
         });
-        Ok(Page { issues: issues.collect::<Result<_, _>>()?, next })
+        Ok(Page { issues: issues.collect::<Result<_, _>>()?, pulls: Vec::new(), latest: None, next })
     }
 
     fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError> {
@@ -232,7 +200,7 @@ impl Provider for Linear {
     }
 
     fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
-        text::check(self.client.remote(), &self.capabilities()?, fields)?;
+        text::check(self.client.remote(), &self.rules()?, fields)?;
         let input = self.creation(intent, fields)?;
         self.insert(ISSUE_CREATE, input, || self.fetch(&intent.to_string()))
     }
@@ -242,9 +210,8 @@ impl Provider for Linear {
     }
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
-        text::check(self.client.remote(), &self.capabilities()?, &patch.fields)?;
-        let mut input = self.input(&patch.fields)?;
-        self.label_input(patch, &mut input)?;
+        text::check(self.client.remote(), &self.rules()?, &patch.fields)?;
+        let input = self.changes(id, patch)?;
         if !input.is_empty() {
             self.client.run::<Value>(ISSUE_UPDATE, json!({ "id": id, "input": input }))?;
         }
@@ -257,14 +224,28 @@ impl Provider for Linear {
     }
 
     fn comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError> {
-        let whole = IssueFields::from([(Field::Body, FieldValue::text(body))]);
-        text::check(self.client.remote(), &self.capabilities()?, &whole)?;
+        text::check_comment(self.client.remote(), &self.rules()?, body)?;
         let input = json!({ "id": intent, "issueId": issue, "body": body });
-        self.insert(COMMENT_CREATE, input, || self.look_up_comment(intent))
+        let made = self.insert(COMMENT_CREATE, input, || self.look_up_comment(&intent.to_string()))?;
+        Ok(made.into_remote())
     }
 
     fn find_comment(&self, _issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
-        self.look_up_comment(lost.intent)
+        Ok(self.look_up_comment(&lost.intent.to_string())?.map(wire::Comment::into_remote))
+    }
+
+    fn edit_comment(&self, _issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError> {
+        text::check_comment(self.client.remote(), &self.rules()?, body)?;
+        self.own_comment(comment)?.ok_or_else(|| self.missing_comment(comment))?;
+        self.client.run::<Value>(COMMENT_UPDATE, json!({ "id": comment, "input": { "body": body } }))?;
+        self.own_comment(comment)?.ok_or_else(|| self.missing_comment(comment))
+    }
+
+    fn delete_comment(&self, _issue: &str, comment: &str) -> Result<(), RemoteError> {
+        if self.own_comment(comment)?.is_none() {
+            return Ok(());
+        }
+        absent_is_none(self.client.run::<Value>(COMMENT_DELETE, json!({ "id": comment }))).map(drop)
     }
 
     fn budget(&self) -> Option<Budget> {
@@ -272,13 +253,14 @@ impl Provider for Linear {
     }
 }
 
-/// What Linear can do in a team with this workflow.
+/// What Linear can do in a team with this workflow, whoever asks.
 pub(super) fn capabilities(states: Vec<RemoteState>) -> Capabilities {
     Capabilities {
         fields: Field::ALL.into(),
         states,
         priorities: wire::PRIORITIES.map(str::to_owned).into(),
         comments: true,
+        account: None,
         idempotent_create: true,
         max_title: MAX_TITLE,
         max_body: MAX_BODY,
@@ -311,7 +293,7 @@ mod tests {
     use super::*;
     use apollo_compiler::{ExecutableDocument, Schema, request::coerce_variable_values};
 
-    const DOCUMENTS: [Document; 13] = [
+    const DOCUMENTS: [Document; 18] = [
         VIEWER,
         ISSUES,
         COMMENTS,
@@ -321,10 +303,15 @@ mod tests {
         ISSUE_ARCHIVE,
         COMMENT,
         COMMENT_CREATE,
+        COMMENT_UPDATE,
+        COMMENT_DELETE,
         directory::TEAM,
         directory::LABELS,
         directory::USERS,
         directory::LABEL_CREATE,
+        directory::PROJECTS,
+        directory::MILESTONES,
+        directory::CYCLES,
     ];
 
     fn schema() -> apollo_compiler::validation::Valid<Schema> {

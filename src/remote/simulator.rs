@@ -3,12 +3,16 @@
 //! It refuses what Linear or GitHub refuse, lists in no useful order with overlapping pages, and never looks at a clock.
 //! With a folder it keeps one JSON file per issue there; a file that somebody edits is an edit on the remote.
 
+mod catalogue;
 mod folder;
 mod markdown;
 mod state;
 
 use super::{Lost, Page, PageToken, Patch, Provider, RemoteError, http::Effect, text};
-use crate::domain::issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue};
+use crate::domain::{
+    issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+    pull::RemotePull,
+};
 use folder::Folder;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
@@ -82,6 +86,11 @@ impl Simulator {
         self
     }
 
+    /// From now on a label that no issue has is refused.
+    pub fn refuse_new_labels(&self) {
+        self.state.lock().refuses_new_labels = true;
+    }
+
     /// Lets a later call fail. Faults are used up in the order they were given.
     pub fn inject(&self, fault: Fault) {
         self.faults.lock().push(fault);
@@ -101,6 +110,11 @@ impl Simulator {
     /// Destroys an issue, as an administrator can.
     pub fn destroy(&self, key: &str) {
         self.directly(|state| state.destroy(key)).expect("the simulator's folder can be written");
+    }
+
+    /// Opens a pull request, or changes the one of that number.
+    pub fn propose(&self, pull: RemotePull) {
+        self.directly(|state| state.propose(pull));
     }
 
     /// Every issue as it is now, by key.
@@ -182,6 +196,24 @@ impl Simulator {
         text::check(&self.name, &self.flavour.capabilities(), fields)
     }
 
+    /// The key of the issue that has this comment of ours; `None` where there is no such comment.
+    fn own_comment(&self, state: &State, issue: &str, comment: &str) -> Result<Option<String>, RemoteError> {
+        let on = state.get(issue).ok_or_else(|| self.missing(issue))?;
+        match on.comments.iter().find(|known| known.id == comment) {
+            Some(known) if known.author != state::ACCOUNT => Err(text::not_ours(&self.name, &known.author)),
+            found => Ok(found.map(|_| on.key.clone())),
+        }
+    }
+
+    fn check_labels<'n>(&self, state: &State, names: impl IntoIterator<Item = &'n String>) -> Result<(), RemoteError> {
+        let known = state.labels();
+        let is_new = |name: &&String| !known.iter().any(|known| text::same_name(known, name));
+        match names.into_iter().find(is_new).filter(|_| state.refuses_new_labels) {
+            Some(name) => Err(text::unknown_label(&self.name, "the simulator", name, known)),
+            None => Ok(()),
+        }
+    }
+
     fn note(&self, write: String) {
         self.writes.lock().push(write);
     }
@@ -204,13 +236,14 @@ impl Simulator {
         if rest {
             state.listings.insert(listing, keys[self.page - 1..].to_vec());
         }
-        Some(Page { issues, next: rest.then(|| PageToken(listing.to_string())) })
+        Some(Page { issues, pulls: Vec::new(), latest: None, next: rest.then(|| PageToken(listing.to_string())) })
     }
 }
 
 impl Provider for Simulator {
     fn capabilities(&self) -> Result<Capabilities, RemoteError> {
-        self.call(Effect::Read, |_| Ok(self.flavour.capabilities()))
+        let account = Some(state::ACCOUNT.to_owned());
+        self.call(Effect::Read, |_| Ok(Capabilities { account, ..self.flavour.capabilities() }))
     }
 
     fn account(&self) -> Result<String, RemoteError> {
@@ -223,7 +256,9 @@ impl Provider for Simulator {
                 Some(PageToken(listing)) => listing.parse().unwrap_or_default(),
                 None => Self::begin_listing(state, since),
             };
-            self.next_page(state, listing).ok_or_else(|| self.missing("page"))
+            let pulls = if page.is_none() { state.pulls_since(since) } else { Vec::new() };
+            let page = self.next_page(state, listing).ok_or_else(|| self.missing("page"))?;
+            Ok(Page { pulls, ..page })
         })
     }
 
@@ -241,7 +276,11 @@ impl Provider for Simulator {
             if let Some(made) = state.get(&intent.to_string()) {
                 return Ok(made.clone());
             }
-            let issue = state.create(&capabilities, intent, fields);
+            let fields = state.catalogued(&self.name, fields, None)?;
+            if let Some(FieldValue::Set(names)) = fields.get(&Field::Labels) {
+                self.check_labels(state, names)?;
+            }
+            let issue = state.create(&capabilities, intent, &fields);
             state.remember_maker(&issue);
             self.note(format!("create {}", issue.key));
             Ok(issue)
@@ -273,7 +312,11 @@ impl Provider for Simulator {
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
         self.check(&patch.fields)?;
         self.call(Effect::Write, |state| {
-            let issue = state.update(id, patch).ok_or_else(|| self.missing(id))?;
+            let now = state.get(id).ok_or_else(|| self.missing(id))?;
+            let fields = state.catalogued(&self.name, &patch.fields, Some(now))?;
+            let patch = Patch { fields, base: patch.base.clone() };
+            self.check_labels(state, &patch.delta(Field::Labels).0)?;
+            let issue = state.update(id, &patch).ok_or_else(|| self.missing(id))?;
             let names: Vec<_> = patch.fields.keys().map(|field| field.name()).collect();
             self.note(format!("update {}: {}", issue.key, names.join(", ")));
             Ok(issue)
@@ -289,7 +332,7 @@ impl Provider for Simulator {
     }
 
     fn comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError> {
-        self.check(&IssueFields::from([(Field::Body, FieldValue::text(body))]))?;
+        text::check_comment(&self.name, &self.flavour.capabilities(), body)?;
         self.call(Effect::Write, |state| {
             let on = state.get(issue).ok_or_else(|| self.missing(issue))?;
             if let Some(made) = on.comments.iter().find(|comment| comment.id == intent.to_string()) {
@@ -311,6 +354,25 @@ impl Provider for Simulator {
                 }
             };
             Ok(on.comments.iter().rev().find(is_made).cloned())
+        })
+    }
+
+    fn edit_comment(&self, issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError> {
+        text::check_comment(&self.name, &self.flavour.capabilities(), body)?;
+        self.call(Effect::Write, |state| {
+            let key = self.own_comment(state, issue, comment)?.ok_or_else(|| self.missing(comment))?;
+            self.note(format!("edit comment {key}"));
+            state.edit_comment(issue, comment, body).ok_or_else(|| self.missing(comment))
+        })
+    }
+
+    fn delete_comment(&self, issue: &str, comment: &str) -> Result<(), RemoteError> {
+        self.call(Effect::Write, |state| {
+            if let Some(key) = self.own_comment(state, issue, comment)? {
+                self.note(format!("delete comment {key}"));
+                state.delete_comment(issue, comment);
+            }
+            Ok(())
         })
     }
 }

@@ -1,7 +1,13 @@
 //! Rules about text that every provider shares: limits, names, line ends, and what of a remote's words may be shown.
 
 use super::RemoteError;
-use crate::domain::issue::{Capabilities, Field, FieldValue, IssueFields};
+use crate::domain::{
+    issue::{Capabilities, Field, FieldValue, IssueFields},
+    schema::nearest,
+};
+
+/// Why a milestone is refused to an issue of Linear's that is in no project.
+pub(super) const NO_PROJECT: &str = "a milestone belongs to a project there, and the issue is in none";
 
 /// Whether two labels or accounts are one to a tracker.
 pub(super) fn same_name(a: &str, b: &str) -> bool {
@@ -29,9 +35,40 @@ pub(super) fn check(remote: &str, capabilities: &Capabilities, fields: &IssueFie
     Ok(())
 }
 
+/// Refuses a comment, before anything is sent, that says nothing or is too long.
+pub(super) fn check_comment(remote: &str, capabilities: &Capabilities, body: &str) -> Result<(), RemoteError> {
+    let fault = if body.trim().is_empty() {
+        Some("a comment has to say something; to delete it, remove its file".to_owned())
+    } else {
+        too_long(body, capabilities.max_body)
+    };
+    fault.map_or(Ok(()), |message| Err(invalid(remote, Field::Body, message)))
+}
+
+/// The comment is not the account's own.
+pub(super) fn not_ours(remote: &str, author: &str) -> RemoteError {
+    let message = format!("the comment is by {}; only its author changes it", quotable(author));
+    RemoteError::Invalid { remote: remote.to_owned(), field: None, message }
+}
+
 /// The remote will not take this value of `field`.
 pub(super) fn invalid(remote: &str, field: Field, message: impl Into<String>) -> RemoteError {
     RemoteError::Invalid { remote: remote.to_owned(), field: Some(field.name().to_owned()), message: message.into() }
+}
+
+/// The label is not one of the `known` ones of a `place`, and may not be made there.
+pub(super) fn unknown_label<'k>(
+    remote: &str,
+    place: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> RemoteError {
+    let meant = nearest(name, known).map_or_else(|| ".".to_owned(), |known| format!("; did you mean {known:?}?"));
+    let message = format!(
+        "{name:?} is no label of {place}{meant} Make it there, or set `remotes.{remote}.create_labels: true` in \
+         .trackfs/config.yaml, and run `trackfs sync --yes`"
+    );
+    invalid(remote, Field::Labels, message)
 }
 
 /// A refusal that names no field, of a request about one field only, is about that field.
@@ -79,6 +116,28 @@ fn one_of<'a>(name: &str, mut known: impl Iterator<Item = &'a String> + Clone) -
     Some(format!("{name:?} is not one of: {names}"))
 }
 
+/// What is called `name`: just so, else whatever the case. Where there is none, or there are several, a refusal that says
+/// what there is.
+pub(super) fn named<'k, T>(
+    remote: &str,
+    field: Field,
+    name: &str,
+    known: &'k [T],
+    call: impl Fn(&'k T) -> &'k str,
+) -> Result<&'k T, RemoteError> {
+    let such = |same: fn(&str, &str) -> bool| known.iter().filter(|it| same(call(it), name)).collect::<Vec<_>>();
+    let exact = such(|known, name| known == name);
+    match (if exact.is_empty() { such(same_name) } else { exact }).as_slice() {
+        [one] => Ok(one),
+        [] if known.is_empty() => Err(invalid(remote, field, format!("{name:?} is not there, and nor is any other"))),
+        [] => {
+            let names = quotable(&known.iter().map(call).collect::<Vec<_>>().join(", "));
+            Err(invalid(remote, field, format!("{name:?} is not one of: {names}")))
+        }
+        _ => Err(invalid(remote, field, format!("several there are called {name:?}"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +148,19 @@ mod tests {
         assert!(same_name("Bug", "bUG"));
         assert!(same_name("ÄRGER", "ärger"));
         assert!(!same_name("bug", "bugs"));
+    }
+
+    #[test]
+    fn a_name_is_found_as_written_then_whatever_its_case_and_never_guessed() {
+        let known = ["v1", "V1", "Beta", "Gamma", "gamma"].map(str::to_owned);
+        let find = |name: &str| named("r", Field::Milestone, name, &known, String::as_str).map(String::as_str);
+        assert_eq!((find("v1"), find("V1"), find("beta")), (Ok("v1"), Ok("V1"), Ok("Beta")));
+        let said = |name| find(name).unwrap_err().to_string();
+        assert_eq!(said("GAMMA"), "r refused milestone: several there are called \"GAMMA\"");
+        assert_eq!(said("v9"), "r refused milestone: \"v9\" is not one of: v1, V1, Beta, Gamma, gamma");
+        let none: [String; 0] = [];
+        let error = named("r", Field::Cycle, "9", &none, String::as_str).unwrap_err();
+        assert_eq!(error.to_string(), "r refused cycle: \"9\" is not there, and nor is any other");
     }
 
     proptest! {

@@ -1,12 +1,12 @@
 //! One cycle: what was read at its start, and what it has to leave behind at its end.
 
 use super::{
-    Action, Conflict, Done, Report, Row, SyncError, Syncer, Trouble,
+    Action, Conflict, Done, Parts, Report, Row, SyncError, Syncer, Trouble,
     backoff::Wait,
     intents::{self, Sent},
     memory::{Memory, fingerprint},
     outbox::Outbox,
-    tickets::Tickets,
+    tickets::{Ticket, Tickets},
 };
 use crate::{
     domain::{
@@ -14,6 +14,7 @@ use crate::{
         event::Change,
         issue::{Capabilities, Field, FieldValue, RemoteIssue},
         mapping::Mapping,
+        names::Names,
         op::Actor,
         path::WsPath,
         plan::{self, Local, Plan},
@@ -61,6 +62,16 @@ struct Kept {
     tracking: Tracking,
     tickets: Tickets,
     memory: Memory,
+    names: Names,
+}
+
+impl Kept {
+    fn load(parts: &Parts, stamp: Stamp) -> Result<Self, SyncError> {
+        let tracking = parts.repo.tracking(&parts.name)?;
+        let tickets = Tickets::load(&parts.store, &parts.name)?;
+        let names = tickets.names(&parts.name, tracking.issues.values().map(|issue| issue.key.as_str()));
+        Ok(Self { stamp, tracking, tickets, names, memory: Memory::load(&parts.store, &parts.name)? })
+    }
 }
 
 pub(super) struct Cycle<'a> {
@@ -68,6 +79,7 @@ pub(super) struct Cycle<'a> {
     pub volatile: &'a mut Volatile,
     /// A person waits for it: nothing is put off because it failed lately.
     pub asked: bool,
+    /// Without the fields that the schema does not have.
     pub capabilities: Capabilities,
     pub mapping: Mapping,
     pub tracking: Tracking,
@@ -94,30 +106,26 @@ pub(super) struct Cycle<'a> {
 impl<'a> Cycle<'a> {
     pub fn begin(sync: &'a Syncer, volatile: &'a mut Volatile, asked: bool) -> Result<Self, SyncError> {
         let parts = &sync.parts;
-        let capabilities = match volatile.capabilities.take() {
+        let mut capabilities = match volatile.capabilities.take() {
             Some(known) => known,
             None => parts.provider.capabilities()?,
         };
         volatile.capabilities = Some(capabilities.clone());
         let schema = parts.settler.schema();
+        capabilities.fields.retain(|field| field.is_in(&schema));
         if volatile.schema.as_ref() != Some(&schema) {
             volatile.in_step.clear();
             volatile.at_rest = None;
         }
-        let mapping = Mapping::new(&schema, &capabilities, &parts.config.statuses);
-        volatile.schema = Some(schema);
         let stamp = Stamp { mark: parts.store.mark()?, tip: parts.repo.tracking_tip(&parts.name)? };
         let kept = volatile.kept.take().filter(|kept| kept.stamp == stamp);
         let is_new = kept.is_none();
-        let Kept { tracking, tickets, memory, .. } = match kept {
+        let Kept { tracking, tickets, memory, names, .. } = match kept {
             Some(kept) => kept,
-            None => Kept {
-                stamp: stamp.clone(),
-                tracking: parts.repo.tracking(&parts.name)?,
-                tickets: Tickets::load(&parts.store, &parts.name)?,
-                memory: Memory::load(&parts.store, &parts.name)?,
-            },
+            None => Kept::load(parts, stamp.clone())?,
         };
+        let mapping = Mapping::new(&schema, &capabilities, &parts.config.statuses, names);
+        volatile.schema = Some(schema);
         let mut cycle = Self {
             sync,
             volatile,
@@ -138,6 +146,8 @@ impl<'a> Cycle<'a> {
             fresh: Vec::new(),
             events: Vec::new(),
         };
+        let Self { memory, capabilities, .. } = &mut cycle;
+        memory.fields.retain(|field| capabilities.fields.contains(field));
         if is_new {
             cycle.follow_moves();
             cycle.let_go();
@@ -187,8 +197,8 @@ impl<'a> Cycle<'a> {
         let flushed = self.flush();
         outcome.and(flushed)?;
         self.report.conflicts = self.memory.conflicts.clone();
-        let Self { volatile, tracking, tickets, memory, report, stamp, .. } = self;
-        volatile.kept = stamp.map(|stamp| Kept { stamp, tracking, tickets, memory });
+        let Self { volatile, tracking, tickets, memory, report, stamp, mapping, .. } = self;
+        volatile.kept = stamp.map(|stamp| Kept { stamp, tracking, tickets, memory, names: mapping.names });
         Ok(report)
     }
 
@@ -324,16 +334,20 @@ impl<'a> Cycle<'a> {
         self.memory.conflicts.extend(found);
     }
 
-    /// A field's local value, unless it is the one that the remote holds in a form of its own.
-    pub fn as_rendered(&self, id: &str, base: Option<&RemoteIssue>, mut local: Local) -> Local {
-        let (Some(rendered), Some(base)) = (self.memory.rendered.get(id), base) else { return local };
-        for (field, hash) in rendered {
+    /// What a ticket says, for planning against this base: with the remote's own form of every value that it answers, and with
+    /// the own comments whose files are gone for good.
+    pub fn said(&self, ticket: &Ticket, id: &str, base: Option<&RemoteIssue>) -> Result<Local, SyncError> {
+        let mut local = ticket.local.clone();
+        let Some(base) = base else { return Ok(local) };
+        for (field, hash) in self.memory.rendered.get(id).into_iter().flatten() {
             let unchanged = local.fields.get(field).is_some_and(|value| fingerprint(value) == *hash);
             if let Some(agreed) = base.fields.get(field).filter(|_| unchanged) {
                 local.fields.insert(*field, agreed.clone());
             }
         }
-        local
+        self.render_comments(&mut local, base);
+        local.removed_comments = self.removed_comments(&local, base)?;
+        Ok(local)
     }
 
     pub fn row(&self, action: Action, path: &WsPath, key: Option<&str>, what: Vec<String>) -> Row {

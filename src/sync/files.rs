@@ -133,7 +133,7 @@ impl Cycle<'_> {
 
     /// Writes what comments need; the first that cannot be written ends it.
     pub fn take_comments(
-        &self,
+        &mut self,
         ticket: &WsPath,
         issue: &RemoteIssue,
         steps: &[CommentStep],
@@ -141,26 +141,41 @@ impl Cycle<'_> {
         let mut written = 0;
         for step in steps {
             let wrote = match step {
-                CommentStep::Write(comment) => self.write_comment(ticket, issue, comment)?,
+                CommentStep::Write(comment) => {
+                    let (path, wrote) = self.write_comment(ticket, issue, comment)?;
+                    self.remember_comment(comment, path);
+                    wrote
+                }
                 CommentStep::Update { name, body, .. } => self.update_comment(name, body)?,
-                CommentStep::Create { .. } | CommentStep::Conflict { .. } => false,
+                CommentStep::Create { .. }
+                | CommentStep::Edit { .. }
+                | CommentStep::Delete { .. }
+                | CommentStep::NotOurs { .. }
+                | CommentStep::Conflict { .. } => false,
             };
             written += usize::from(wrote);
         }
         Ok(written)
     }
 
-    fn write_comment(&self, ticket: &WsPath, issue: &RemoteIssue, comment: &RemoteComment) -> Result<bool, WriteError> {
+    /// Answers the comment's file, and whether it had to be written.
+    fn write_comment(
+        &self,
+        ticket: &WsPath,
+        issue: &RemoteIssue,
+        comment: &RemoteComment,
+    ) -> Result<(WsPath, bool), WriteError> {
         let number = issue.comments.iter().position(|other| other.id == comment.id).map_or(1, |index| index + 1);
         let document = self.new_comment(comment)?;
         for path in names::comment_paths(ticket, number, &comment.author) {
             match self.write(&path, None, &document) {
                 // Written before, and not settled yet.
                 Err(WriteError::Replace(ReplaceError::Changed)) if self.holds_comment(&path, &comment.id) => {
-                    return Ok(false);
+                    return Ok((path, false));
                 }
                 Err(WriteError::Replace(ReplaceError::Changed)) => {}
-                other => return other,
+                Err(error) => return Err(error),
+                Ok(wrote) => return Ok((path, wrote)),
             }
         }
         Err(WriteError::NoName)
@@ -183,7 +198,7 @@ impl Cycle<'_> {
     }
 
     pub fn update_comment(&self, name: &str, body: &str) -> Result<bool, WriteError> {
-        self.edit_comment(name, |document| {
+        self.rewrite_comment(name, |document| {
             document.set_body(body.as_bytes());
             Ok(())
         })
@@ -191,7 +206,7 @@ impl Cycle<'_> {
 
     /// Writes into a comment's file which remote comment it is.
     pub fn link_comment(&self, name: &str, id: &str) -> Result<bool, WriteError> {
-        self.edit_comment(name, |document| self.mark(document, id))
+        self.rewrite_comment(name, |document| self.mark(document, id))
     }
 
     fn mark(&self, document: &mut Document, id: &str) -> Result<(), WriteError> {
@@ -200,7 +215,7 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    fn edit_comment(
+    fn rewrite_comment(
         &self,
         name: &str,
         edit: impl FnOnce(&mut Document) -> Result<(), WriteError>,
@@ -214,8 +229,19 @@ impl Cycle<'_> {
 }
 
 /// The order of fields in a new file.
-const FILE_ORDER: [Field; 7] =
-    [Field::Title, Field::Status, Field::Priority, Field::Assignee, Field::Labels, Field::Due, Field::Estimate];
+const FILE_ORDER: [Field; 11] = [
+    Field::Title,
+    Field::Status,
+    Field::Priority,
+    Field::Assignee,
+    Field::Labels,
+    Field::Project,
+    Field::Milestone,
+    Field::Cycle,
+    Field::Parent,
+    Field::Due,
+    Field::Estimate,
+];
 
 /// A remote's text as the body of a new file.
 fn file_body(text: &str) -> String {

@@ -13,7 +13,7 @@ use crate::{
     workspace::store::{Store, StoreError},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -24,11 +24,19 @@ pub struct Memory {
     pub paths: BTreeMap<String, WsPath>,
     /// Values, by id, that the remote holds in a form of its own: this local value is what its present value answers.
     pub rendered: BTreeMap<String, BTreeMap<Field, ContentHash>>,
+    /// Comments, by id, that the remote holds in a form of its own: this text of the file is what its present one answers.
+    pub rendered_comments: BTreeMap<String, ContentHash>,
+    /// The file of each own comment, by id: tells a removed one from one that never was.
+    pub comments: BTreeMap<String, WsPath>,
+    /// What was written into the files of pull requests.
+    pub pulls: BTreeMap<WsPath, ContentHash>,
     /// What the remote will not take, by path: not sent again while the ticket says the same.
     pub refused: BTreeMap<WsPath, ContentHash>,
     pub conflicts: Vec<Conflict>,
     /// When everything was last listed.
     pub listed: Option<Timestamp>,
+    /// Fields that are read since then.
+    pub fields: BTreeSet<Field>,
 }
 
 /// A field that both sides changed.

@@ -6,6 +6,7 @@ use super::{Action, Row, intents::Sent};
 use crate::{
     domain::{
         Timestamp,
+        document::Position,
         path::WsPath,
         problem::{Problem, Severity},
     },
@@ -132,17 +133,20 @@ impl Action {
             Self::Update => "update",
             Self::Archive => "archive",
             Self::Comment => "comment",
+            Self::Edit => "edit",
+            Self::Delete => "delete",
         }
     }
 }
 
-/// A refused entry, as a problem of its ticket.
-pub(super) fn problem(entry: OutboxEntry) -> Problem {
+/// A refused entry, as a problem of its ticket: at the field in question, where there is one.
+pub(super) fn problem(entry: OutboxEntry, place: Option<Position>) -> Problem {
+    let Position { line, column } = place.unwrap_or(Position { line: 1, column: 1 });
     let reason = entry.last_error.unwrap_or_else(|| "no reason given".to_owned());
     Problem {
         path: entry.path,
-        line: 1,
-        column: 1,
+        line,
+        column,
         severity: Severity::Warning,
         code: "remote-refused".to_owned(),
         message: format!("{} did not take the {}: {reason}", entry.remote, entry.action),

@@ -50,13 +50,15 @@ impl Cycle<'_> {
         let since = if full { None } else { self.tracking.cursor.as_deref().map(before) };
         let (mut page, mut heard, mut newest) = (None, BTreeSet::new(), self.tracking.cursor.clone());
         loop {
-            let answer = self.sync.parts.provider.changed_since(since.as_deref(), page.as_ref())?;
+            let answer = self.tracker().changed_since(since.as_deref(), page.as_ref())?;
+            newest = answer.latest.iter().fold(newest, |newest, time| newest.max_by_time(time));
             for issue in answer.issues {
                 newest = newest.max_by_time(&issue.updated_at);
                 heard.insert(issue.id.clone());
                 hear(self, issue)?;
             }
             self.write_fresh()?;
+            self.take_pulls(answer.pulls)?;
             self.flush()?;
             self.step("page")?;
             page = answer.next;
@@ -68,16 +70,19 @@ impl Cycle<'_> {
         if full {
             self.ask_for_missing(&heard)?;
             self.memory.listed = Some(self.now());
+            self.memory.fields = self.capabilities.fields.clone();
             self.volatile.unknown_keys = self.unknown_keys();
         }
         self.advance(newest)?;
         Ok(heard)
     }
 
-    /// Everything is listed at first, once a day, and when a ticket is linked to a key that was never heard of.
+    /// Everything is listed at first, once a day, when there is a field that was not read before, and when a ticket is linked
+    /// to a key that was never heard of.
     fn is_full_due(&self) -> bool {
         let due = |listed: Timestamp| self.now().duration_since(listed).unsigned_abs() >= FULL;
-        self.memory.listed.is_none_or(due) || !self.unknown_keys().is_subset(&self.volatile.unknown_keys)
+        let is_read = self.capabilities.fields.is_subset(&self.memory.fields);
+        !is_read || self.memory.listed.is_none_or(due) || !self.unknown_keys().is_subset(&self.volatile.unknown_keys)
     }
 
     fn unknown_keys(&self) -> BTreeSet<String> {
@@ -100,7 +105,7 @@ impl Cycle<'_> {
         let missing = |issue: &&RemoteIssue| !issue.archived && !issue.is_let_go() && !heard.contains(&issue.id);
         let missing: Vec<RemoteIssue> = self.tracking.issues.values().filter(missing).take(MISSING).cloned().collect();
         for base in missing {
-            match self.sync.parts.provider.fetch(&base.id) {
+            match self.tracker().fetch(&base.id) {
                 Ok(Some(issue)) => self.apply(issue)?,
                 Ok(None) => self.gone(base)?,
                 Err(error) => self.only_this(None, error)?,
@@ -131,7 +136,7 @@ impl Cycle<'_> {
             return self.apply(heard);
         }
         let base = base.clone();
-        match self.sync.parts.provider.fetch(&base.id) {
+        match self.tracker().fetch(&base.id) {
             Ok(Some(now)) => self.apply(now),
             Ok(None) => self.gone(base),
             Err(error) => self.only_this(None, error),
@@ -150,7 +155,7 @@ impl Cycle<'_> {
                 return Ok(());
             }
         };
-        let local = self.as_rendered(&remote.id, base.as_ref(), ticket.local.clone());
+        let local = self.said(&ticket, &remote.id, base.as_ref())?;
         let plan = self.plan(base.as_ref(), Some(&local), Some(&remote));
         if plan.presence == Presence::Wait {
             if base.as_ref() != Some(&remote) {
@@ -310,7 +315,7 @@ impl Cycle<'_> {
         let since = if self.is_full_due() { None } else { self.tracking.cursor.as_deref().map(before) };
         let mut heard: Vec<RemoteIssue> = self.memory.unapplied.values().cloned().collect();
         loop {
-            let answer = self.sync.parts.provider.changed_since(since.as_deref(), page.as_ref())?;
+            let answer = self.tracker().changed_since(since.as_deref(), page.as_ref())?;
             heard.extend(answer.issues);
             page = answer.next;
             if page.is_none() {
@@ -339,7 +344,7 @@ impl Cycle<'_> {
                 (path, self.plan(base.as_ref(), None, Some(remote)))
             }
             Found::Ticket(ticket) => {
-                let local = self.as_rendered(&remote.id, base.as_ref(), ticket.local);
+                let local = self.said(&ticket, &remote.id, base.as_ref())?;
                 (ticket.path, self.plan(base.as_ref(), Some(&local), Some(remote)))
             }
         };

@@ -18,7 +18,7 @@ use crate::{
         layout::Kind,
         merge,
         path::WsPath,
-        plan::{self, CommentStep, Presence},
+        plan::{self, Presence},
         problem::Severity,
         snapshot::ContentHash,
         tie::Tie,
@@ -28,10 +28,15 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Ancestors of a new ticket that are looked at, so that circles end; below that, a parent may come after its child.
+const DEEPEST: usize = 100;
+
 /// One write, and the object that it is for; a create has none yet.
 pub(super) struct Job {
     pub id: Option<String>,
     pub row: Row,
+    /// Why it cannot be sent, whoever tries.
+    pub refusal: Option<String>,
 }
 
 impl Cycle<'_> {
@@ -51,7 +56,7 @@ impl Cycle<'_> {
         self.outbox.keep_only(&rows)?;
         let idle = self.sent.keys().filter(|intent| !self.outbox.has_intent(**intent)).copied();
         idle.collect::<Vec<_>>().into_iter().for_each(|intent| self.change_intent(intent, None));
-        let limits = Limits::of(&rows, self, options);
+        let limits = Limits::of(&jobs, self, options);
         let mut due = Vec::new();
         for job in jobs {
             if let Some(entry) = self.schedule(&job, &limits, options)? {
@@ -64,7 +69,7 @@ impl Cycle<'_> {
 
     /// What a push would send.
     pub fn rows(&mut self) -> Result<Vec<Row>, SyncError> {
-        Ok(self.jobs()?.into_iter().map(|job| job.row).collect())
+        Ok(self.jobs()?.into_iter().filter(|job| job.refusal.is_none()).map(|job| job.row).collect())
     }
 
     fn jobs(&mut self) -> Result<Vec<Job>, SyncError> {
@@ -83,7 +88,7 @@ impl Cycle<'_> {
         let base = &self.tracking.issues[id];
         let path = self.locate(id, &[&base.key]);
         let files = match &path {
-            Some(path) => self.tickets.fingerprint(path),
+            Some(path) => self.tickets.fingerprint(path, &self.mapping.names),
             None => Some(ContentHash::of(b"")),
         };
         let at_rest = files.is_some() && self.volatile.in_step.get(id) == files.as_ref();
@@ -93,8 +98,8 @@ impl Cycle<'_> {
         let (base, before) = (base.clone(), jobs.len());
         let settled = match self.find(&base, None)? {
             Found::Ticket(ticket) => {
-                self.ticket_jobs(&base, &ticket, jobs);
-                ticket.local.valid
+                self.ticket_jobs(&base, &ticket, jobs)?;
+                ticket.local.valid && !self.awaits_removal(&ticket.local, &base)?
             }
             Found::Absent(Absence::Removed) => {
                 self.removal_job(&base, jobs);
@@ -113,25 +118,22 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    fn ticket_jobs(&mut self, base: &RemoteIssue, ticket: &Ticket, jobs: &mut Vec<Job>) {
+    fn ticket_jobs(&mut self, base: &RemoteIssue, ticket: &Ticket, jobs: &mut Vec<Job>) -> Result<(), SyncError> {
         let remote = self.latest(base);
-        let local = self.as_rendered(&base.id, Some(base), ticket.local.clone());
+        self.follow_comments(base, ticket);
+        let local = self.said(ticket, &base.id, Some(base))?;
         let plan = self.plan(Some(base), Some(&local), Some(&remote));
         if plan.presence != Presence::Wait {
             let states = States { base: Some(base), local: &local, remote: &remote };
             self.note_conflicts(&ticket.path, self.conflicts(&ticket.path, states, &plan), &base.key);
         }
-        let job = |row| Job { id: Some(base.id.clone()), row };
         let what = names(plan.pushes());
         if !what.is_empty() {
-            jobs.push(job(self.row(Action::Update, &ticket.path, Some(&base.key), what)));
+            let row = self.row(Action::Update, &ticket.path, Some(&base.key), what);
+            jobs.push(Job { id: Some(base.id.clone()), row, refusal: None });
         }
-        for step in &plan.comments {
-            if let CommentStep::Create { name } = step {
-                let path = WsPath::new(name.as_str()).expect("comment files are named by their paths");
-                jobs.push(job(self.row(Action::Comment, &path, Some(&base.key), Vec::new())));
-            }
-        }
+        jobs.extend(plan.comments.iter().filter_map(|step| self.comment_job(base, step)));
+        Ok(())
     }
 
     fn removal_job(&self, base: &RemoteIssue, jobs: &mut Vec<Job>) {
@@ -141,6 +143,7 @@ impl Cycle<'_> {
             jobs.push(Job {
                 id: Some(base.id.clone()),
                 row: self.row(Action::Archive, path, Some(&base.key), Vec::new()),
+                refusal: None,
             });
         }
     }
@@ -153,7 +156,8 @@ impl Cycle<'_> {
 
     fn create_job(&self, ticket: &Ticket) -> Job {
         let plan = self.plan(None, Some(&ticket.local), None);
-        Job { id: None, row: self.row(Action::Create, &ticket.path, None, names(plan.pushes())) }
+        let row = self.row(Action::Create, &ticket.path, None, names(plan.pushes()));
+        Job { id: None, row, refusal: None }
     }
 
     /// Whether a new ticket at this path becomes an object of this remote, and of no other: of folders that overlap, the
@@ -168,7 +172,7 @@ impl Cycle<'_> {
         config.create && path.is_within(&config.folder) && !rivals.any(comes_first)
     }
 
-    /// Tickets that are to become objects of this remote.
+    /// Tickets that are to become objects of this remote, parents before their children.
     fn new_tickets(&self) -> Vec<Ticket> {
         let taken: BTreeSet<&WsPath> = self.memory.paths.values().collect();
         let is_new = |path: &&WsPath| {
@@ -188,7 +192,15 @@ impl Cycle<'_> {
             }
             _ => None,
         };
-        self.tickets.files.keys().filter(is_new).filter_map(read).collect()
+        let mut fresh: Vec<Ticket> = self.tickets.files.keys().filter(is_new).filter_map(read).collect();
+        let parents: BTreeMap<String, Option<String>> =
+            fresh.iter().map(|ticket| (ticket.path.stem().to_owned(), self.tickets.parent(&ticket.path))).collect();
+        let parent = |name: &String| parents.get(name).cloned().flatten();
+        let depth = |ticket: &Ticket| {
+            std::iter::successors(parent(&ticket.path.stem().to_owned()), parent).take(DEEPEST).count()
+        };
+        fresh.sort_by_cached_key(depth);
+        fresh
     }
 
     /// Writes links that are missing: after an editor had the file open, after a crash, and where a new file is an object's
@@ -233,9 +245,18 @@ impl Cycle<'_> {
     /// Puts a job into the outbox; answers the entry if it is to be sent now.
     fn schedule(&mut self, job: &Job, limits: &Limits, options: Options) -> Result<Option<OutboxEntry>, SyncError> {
         let (row, now) = (&job.row, self.now());
+        if let Some(reason) = &job.refusal {
+            return self.refuse(row, reason).map(|()| None);
+        }
         let refused = self.memory.refused.get(&row.path);
-        if refused.is_some() && refused == self.tickets.fingerprint(&row.path).as_ref() && !options.yes {
-            self.outbox.put(row, OutboxState::Refused, now)?;
+        if refused.is_some()
+            && refused == self.tickets.fingerprint(&row.path, &self.mapping.names).as_ref()
+            && !options.yes
+        {
+            let known = self.outbox.get(&row.path, row.action).map(|entry| entry.state);
+            if known != Some(OutboxState::Refused) {
+                self.outbox.put(row, OutboxState::Refused, now)?;
+            }
             return Ok(None);
         }
         self.memory.refused.remove(&row.path);
@@ -262,6 +283,16 @@ impl Cycle<'_> {
         }
     }
 
+    /// Shows why something cannot be sent; told once.
+    fn refuse(&mut self, row: &Row, reason: &str) -> Result<(), SyncError> {
+        let entry = self.outbox.put(row, OutboxState::Refused, self.now())?;
+        if entry.last_error.as_deref() != Some(reason) {
+            self.outbox.set(entry.id, OutboxState::Refused, Some(reason))?;
+            self.report.refused.push(Trouble { path: Some(row.path.clone()), reason: reason.to_owned() });
+        }
+        Ok(())
+    }
+
     /// Sends one job. Only what concerns the remote as a whole ends the cycle.
     fn send(&mut self, job: &Job, entry: &OutboxEntry) -> Result<(), SyncError> {
         let outcome = match (job.row.action, &job.id) {
@@ -269,6 +300,8 @@ impl Cycle<'_> {
             (Action::Update, Some(id)) => self.update(id, entry),
             (Action::Archive, Some(id)) => self.archive(id, entry),
             (Action::Comment, Some(id)) => self.comment(id, entry),
+            (Action::Edit, Some(id)) => self.edit_comment(id, entry),
+            (Action::Delete, Some(id)) => self.delete_comment(id, entry),
             _ => Ok(()),
         };
         match outcome {
@@ -300,7 +333,10 @@ impl Cycle<'_> {
             }
             RemoteError::NotFound { .. } | RemoteError::Invalid { .. } => {
                 self.outbox.set(entry.id, OutboxState::Refused, Some(&text))?;
-                if let Some(files) = self.tickets.fingerprint(&row.path) {
+                if let RemoteError::Invalid { field: Some(field), .. } = error {
+                    self.outbox.put(&Row { what: vec![field], ..row.clone() }, OutboxState::Refused, self.now())?;
+                }
+                if let Some(files) = self.tickets.fingerprint(&row.path, &self.mapping.names) {
                     self.memory.refused.insert(row.path.clone(), files);
                 }
                 if let Some(intent) = entry.intent {
@@ -334,18 +370,17 @@ struct Limits {
 
 impl Limits {
     /// When there are too many of a kind, all of them are held: which of them are meant is a person's to say.
-    fn of(rows: &[Row], cycle: &Cycle<'_>, options: Options) -> Self {
+    fn of(jobs: &[Job], cycle: &Cycle<'_>, options: Options) -> Self {
         let limits = &cycle.sync.parts.limits;
-        let mut count = BTreeMap::<bool, usize>::new();
-        rows.iter().for_each(|row| *count.entry(row.action == Action::Archive).or_default() += 1);
-        let removals = count.get(&true).copied().unwrap_or_default();
+        let changes = jobs.iter().filter(|job| job.refusal.is_none());
+        let removals = changes.clone().filter(|job| job.row.action.is_removal()).count();
         Self {
             removals: !options.yes && removals > limits.max_removals,
-            changes: !options.yes && rows.len() > limits.max_changes,
+            changes: !options.yes && changes.count() > limits.max_changes,
         }
     }
 
     fn holds(&self, action: Action) -> bool {
-        self.changes || (self.removals && action == Action::Archive)
+        self.changes || (self.removals && action.is_removal())
     }
 }

@@ -47,7 +47,7 @@ impl Cycle<'_> {
         let of_this = |issue: &&RemoteIssue| self.locate(&issue.id, &[&issue.key]).as_ref() == Some(path);
         let Some(remote) = self.memory.unapplied.values().find(of_this).cloned() else { return Ok(Vec::new()) };
         let base = self.tracking.issues.get(&remote.id).cloned();
-        let local = self.as_rendered(&remote.id, base.as_ref(), ticket.local.clone());
+        let local = self.said(&ticket, &remote.id, base.as_ref())?;
         let plan = self.plan(base.as_ref(), Some(&local), Some(&remote));
         let mut next = base.unwrap_or_else(|| plan.base_after_pull(None, &remote));
         let chosen = |name: &str| field.is_none_or(|field| field == name);

@@ -1,30 +1,26 @@
-//! The four writes: create, update, archive, comment. Each is a chain of steps that a crash may follow at any point.
+//! The writes of objects: create, update, archive; those of comments are in `comments`. Each is a chain of steps that a
+//! crash may follow at any point.
 //!
 //! intent durable → request → answer in git → link in the file → outbox entry removed. Whatever is missing after a crash
 //! is done by the next cycle, which finds out from the remote (by intent) what became of the request.
 
 use super::{
-    Action, SyncError, Trouble, conflict,
+    Action, SyncError, Trouble,
     cycle::{Cycle, names},
-    files::WriteError,
     intents::Sent,
     memory::fingerprint,
     tickets::{Found, Ticket},
 };
 use crate::{
     domain::{
-        issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
-        markdown, merge,
+        issue::{Field, FieldValue, IssueFields, RemoteIssue},
+        merge,
         path::WsPath,
         plan::{self, Presence},
     },
-    remote::{Lost, Patch},
-    workspace::{
-        root::ReplaceError,
-        store::{OutboxEntry, OutboxState},
-    },
+    remote::{Lost, Patch, RemoteError},
+    workspace::store::{OutboxEntry, OutboxState},
 };
-use std::io;
 use uuid::Uuid;
 
 /// A request that was answered.
@@ -68,7 +64,7 @@ impl Cycle<'_> {
             }
             let known = |id: &str| self.tracking.issues.contains_key(id);
             let lost = Lost { intent, fields: &sent.fields, not_before: sent.not_before.as_deref(), known: &known };
-            match self.sync.parts.provider.find_created(&lost) {
+            match self.tracker().find_created(&lost) {
                 Ok(Some(issue)) => self.created(&entry, intent, issue, false)?,
                 Ok(None) if self.is_open(&sent) => {
                     let reason = format!("{} did not answer; whether it was made shows later", self.name());
@@ -85,7 +81,7 @@ impl Cycle<'_> {
         let intent = entry.intent.expect("a create gets its intent with its entry");
         let Found::Ticket(ticket) = self.read(&entry.path) else { return Ok(()) };
         let plan = self.plan(None, Some(&ticket.local), None);
-        let fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
+        let mut fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
         self.outbox.set(entry.id, OutboxState::Sent, None)?;
         let (path, at) = (entry.path.clone(), self.now());
         let not_before = self.tracking.cursor.clone();
@@ -94,7 +90,15 @@ impl Cycle<'_> {
             Sent { action: Action::Create, path, fields: fields.clone(), not_before, at, issue: None, made: None },
         )?;
         self.step("create.sent")?;
-        let issue = self.sync.parts.provider.create(intent, &fields)?;
+        let tracker = self.tracker();
+        let (issue, refusal) = with_the_rest(&mut fields, |fields| tracker.create(intent, fields))?;
+        if let Some(sent) = self.sent.get_mut(&intent).filter(|_| refusal.is_some()) {
+            // What was left out is agreed to be as the remote has it, so that it is an update that is due.
+            let left_out = sent.fields.iter_mut().filter(|(field, _)| !fields.contains_key(field));
+            left_out.for_each(|(field, value)| {
+                issue.fields.get(field).into_iter().for_each(|theirs| value.clone_from(theirs));
+            });
+        }
         self.step("create.answered")?;
         self.created(entry, intent, issue, true)
     }
@@ -112,6 +116,7 @@ impl Cycle<'_> {
         let request = Request { path: &entry.path, fields: &sent, before: &nothing.fields, at_once };
         self.answered(&request, &nothing, issue);
         self.memory.paths.insert(id.clone(), entry.path.clone());
+        self.mapping.names.link(entry.path.stem(), &key);
         if let Some(sent) = self.sent.get(&intent).cloned() {
             self.change_intent(intent, Some(Sent { made: Some(id.clone()), ..sent }));
         }
@@ -142,23 +147,28 @@ impl Cycle<'_> {
     pub fn update(&mut self, id: &str, entry: &OutboxEntry) -> Result<(), SyncError> {
         let Some((ticket, remote)) = self.refresh(id)? else { return Ok(()) };
         let base = self.tracking.issues[id].clone();
-        let local = self.as_rendered(id, Some(&base), ticket.local.clone());
+        let local = self.said(&ticket, id, Some(&base))?;
         let plan = self.plan(Some(&base), Some(&local), Some(&remote));
-        let fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
+        let mut fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
         if fields.is_empty() {
             return Ok(self.outbox.remove(entry.id)?);
         }
         self.outbox.set(entry.id, OutboxState::Sent, None)?;
         self.step("update.sent")?;
-        let patch = Patch { fields, base: remote.fields.clone() };
-        let answer = self.sync.parts.provider.update(id, &patch)?;
+        let tracker = self.tracker();
+        let send =
+            |fields: &IssueFields| tracker.update(id, &Patch { fields: fields.clone(), base: remote.fields.clone() });
+        let (answer, refusal) = with_the_rest(&mut fields, send)?;
         self.step("update.answered")?;
         let key = answer.key.clone();
-        let request = Request { path: &ticket.path, fields: &patch.fields, before: &remote.fields, at_once: true };
+        let request = Request { path: &ticket.path, fields: &fields, before: &remote.fields, at_once: true };
         let dropped = self.answered(&request, &base, answer);
-        self.pushed(&ticket.path, &key, names(plan.pushes()));
+        self.pushed(&ticket.path, &key, names(fields.iter().map(|(field, value)| (*field, value))));
         self.flush()?;
         self.step("update.tracked")?;
+        if let Some(refusal) = refusal {
+            return Err(refusal.into());
+        }
         if dropped.is_empty() {
             return Ok(self.outbox.remove(entry.id)?);
         }
@@ -169,9 +179,9 @@ impl Cycle<'_> {
     }
 
     /// Looks at the object as it is now, and first brings what changed there into the file. `None`: not to be sent now.
-    fn refresh(&mut self, id: &str) -> Result<Option<(Ticket, RemoteIssue)>, SyncError> {
+    pub fn refresh(&mut self, id: &str) -> Result<Option<(Ticket, RemoteIssue)>, SyncError> {
         let base = self.tracking.issues[id].clone();
-        let Some(remote) = self.sync.parts.provider.fetch(id)? else {
+        let Some(remote) = self.tracker().fetch(id)? else {
             self.gone(base)?;
             return Ok(None);
         };
@@ -199,7 +209,7 @@ impl Cycle<'_> {
             next.fields.insert(*field, agreed.clone());
             rendered.remove(field);
             if verdict != Answer::Taken
-                && let Some(said) = self.said(request.path, *field).filter(|said| self.same(*field, said, sent))
+                && let Some(said) = self.says(request.path, *field).filter(|said| self.same(*field, said, sent))
             {
                 rendered.insert(*field, fingerprint(&said));
             }
@@ -227,13 +237,13 @@ impl Cycle<'_> {
 
     /// The base of a field that a create did not send: what the ticket says if it says so, so that the default is pulled.
     fn unsaid_default(&self, path: &WsPath, field: Field, default: &FieldValue) -> FieldValue {
-        self.said(path, field).unwrap_or_else(|| match default {
+        self.says(path, field).unwrap_or_else(|| match default {
             FieldValue::Text(_) => FieldValue::Text(None),
             FieldValue::Set(_) => FieldValue::Set(Default::default()),
         })
     }
 
-    fn said(&self, path: &WsPath, field: Field) -> Option<FieldValue> {
+    fn says(&self, path: &WsPath, field: Field) -> Option<FieldValue> {
         match self.read(path) {
             Found::Ticket(ticket) => ticket.local.fields.get(&field).cloned(),
             _ => None,
@@ -264,8 +274,7 @@ impl Cycle<'_> {
 
     pub fn archive(&mut self, id: &str, entry: &OutboxEntry) -> Result<(), SyncError> {
         let base = self.tracking.issues[id].clone();
-        let provider = &self.sync.parts.provider;
-        let Some(remote) = provider.fetch(id)? else {
+        let Some(remote) = self.tracker().fetch(id)? else {
             self.gone(base)?;
             return Ok(self.outbox.remove(entry.id)?);
         };
@@ -275,9 +284,9 @@ impl Cycle<'_> {
         }
         self.outbox.set(entry.id, OutboxState::Sent, None)?;
         self.step("archive.sent")?;
-        provider.archive(id)?;
+        self.sync.parts.provider.archive(id)?;
         self.step("archive.answered")?;
-        let after = provider.fetch(id)?.unwrap_or(RemoteIssue { archived: true, ..base });
+        let after = self.tracker().fetch(id)?.unwrap_or(RemoteIssue { archived: true, ..base });
         self.archived(entry, after)
     }
 
@@ -287,7 +296,7 @@ impl Cycle<'_> {
         for entry in self.outbox.sent(Action::Archive) {
             let is_its = |base: &&RemoteIssue| self.removed_path(base).as_ref() == Some(&entry.path);
             let Some(base) = self.tracking.issues.values().find(is_its).cloned() else { continue };
-            match self.sync.parts.provider.fetch(&base.id) {
+            match self.tracker().fetch(&base.id) {
                 // It was told of, or never carried out.
                 Ok(Some(remote)) if remote == base => self.outbox.remove(entry.id)?,
                 Ok(Some(remote)) if plan::was_archived(&base, &remote, &self.capabilities) => {
@@ -308,81 +317,22 @@ impl Cycle<'_> {
         self.step("archive.tracked")?;
         Ok(self.outbox.remove(entry.id)?)
     }
+}
 
-    /// Finds out what became of comments that were not answered, so that a pull does not write them a second file.
-    pub fn recover_comments(&mut self) -> Result<(), SyncError> {
-        for entry in self.outbox.sent(Action::Comment) {
-            let sent = entry.intent.and_then(|intent| Some((intent, self.sent.get(&intent)?.clone())));
-            let Some((intent, sent @ Sent { issue: Some(id), .. })) = &sent else {
-                self.outbox.set(entry.id, OutboxState::Pending, None)?;
-                continue;
-            };
-            let Some(issue) = self.tracking.issues.get(id) else {
-                self.outbox.set(entry.id, OutboxState::Pending, None)?;
-                continue;
-            };
-            if let Some(made) = conflict::comment(issue, sent.made.as_deref().unwrap_or_default()).cloned() {
-                self.commented(id, &entry, *intent, made)?;
-                continue;
-            }
-            let known = |comment: &str| issue.comments.iter().any(|known| known.id == comment);
-            let lost = Lost { intent: *intent, fields: &sent.fields, not_before: None, known: &known };
-            match self.sync.parts.provider.find_comment(id, &lost) {
-                Ok(Some(comment)) => self.commented(id, &entry, *intent, comment)?,
-                Ok(None) if self.is_open(sent) => {
-                    let reason = format!("{} did not answer; whether it was made shows later", self.name());
-                    self.report.deferred.push(Trouble { path: Some(entry.path), reason });
-                }
-                Ok(None) => self.outbox.set(entry.id, OutboxState::Pending, None)?,
-                Err(error) => self.only_this(Some(&entry.path), error)?,
-            }
-        }
-        Ok(())
+/// Sends fields; where one of several is refused, the others without it. Answers the refusal, too.
+fn with_the_rest(
+    fields: &mut IssueFields,
+    send: impl Fn(&IssueFields) -> Result<RemoteIssue, RemoteError>,
+) -> Result<(RemoteIssue, Option<RemoteError>), RemoteError> {
+    match send(fields) {
+        Err(error) if leave_out(&error, fields) => Ok((send(fields)?, Some(error))),
+        answer => Ok((answer?, None)),
     }
+}
 
-    pub fn comment(&mut self, id: &str, entry: &OutboxEntry) -> Result<(), SyncError> {
-        let intent = entry.intent.expect("a comment gets its intent with its entry");
-        let Some(comment) = self.comment_file(&entry.path) else { return Ok(()) };
-        let body = markdown::for_remote(&comment.body);
-        let fields = IssueFields::from([(Field::Body, FieldValue::text(&*body))]);
-        self.outbox.set(entry.id, OutboxState::Sent, None)?;
-        let (path, at, issue) = (entry.path.clone(), self.now(), Some(id.to_owned()));
-        self.intend(intent, Sent { action: Action::Comment, path, fields, not_before: None, at, issue, made: None })?;
-        self.step("comment.sent")?;
-        let comment = self.sync.parts.provider.comment(id, intent, &body)?;
-        self.step("comment.answered")?;
-        self.commented(id, entry, intent, comment)
-    }
-
-    fn commented(
-        &mut self,
-        id: &str,
-        entry: &OutboxEntry,
-        intent: Uuid,
-        comment: RemoteComment,
-    ) -> Result<(), SyncError> {
-        let mut next = self.tracking.issues[id].clone();
-        if next.comments.iter().all(|known| known.id != comment.id) {
-            next.comments.push(comment.clone());
-            self.pushed(&entry.path, &next.key, vec!["comment".to_owned()]);
-            self.track(next);
-        }
-        if let Some(sent) = self.sent.get(&intent).cloned() {
-            self.change_intent(intent, Some(Sent { made: Some(comment.id.clone()), ..sent }));
-        }
-        self.flush()?;
-        self.step("comment.tracked")?;
-        match self.link_comment(entry.path.as_str(), &comment.id) {
-            Ok(_) => self.step("comment.linked")?,
-            // Its file was removed meanwhile: there is nothing left to link.
-            Err(WriteError::Replace(ReplaceError::Io(error))) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => {
-                self.report.deferred.push(Trouble { path: Some(entry.path.clone()), reason: error.to_string() });
-                return Ok(());
-            }
-        }
-        self.outbox.remove(entry.id)?;
-        self.change_intent(intent, None);
-        self.remember()
-    }
+/// Takes out the field that was refused, which a title cannot be; answers whether there is something left to send.
+fn leave_out(error: &RemoteError, fields: &mut IssueFields) -> bool {
+    let RemoteError::Invalid { field: Some(name), .. } = error else { return false };
+    let refused = fields.keys().copied().find(|field| field.name() == name && *field != Field::Title);
+    refused.is_some_and(|field| fields.remove(&field).is_some() && !fields.is_empty())
 }

@@ -8,9 +8,10 @@ use crate::{
     domain::{
         Value,
         document::Document,
-        issue::RemoteIssue,
+        issue::{Field, RemoteIssue},
         layout::Kind,
         mapping::TicketView,
+        names::Names,
         path::WsPath,
         plan::{Local, LocalComment},
         problem::Severity,
@@ -98,9 +99,28 @@ impl Tickets {
         named.into_iter().find(|name| matches!(Tie::of(Some(sync), name), Some(Tie::Key(_) | Tie::New)))
     }
 
-    /// Hash over a ticket's and its comments' settled bytes; `None` when it is not in the index.
-    pub fn fingerprint(&self, path: &WsPath) -> Option<ContentHash> {
+    /// What links may call the tickets, and the objects with these keys.
+    pub fn names<'k>(&self, remote: &str, keys: impl Iterator<Item = &'k str>) -> Names {
+        let mut names = Names::default();
+        for (path, snapshot) in self.files.iter().filter(|(_, snapshot)| snapshot.kind == Kind::Ticket) {
+            names.add(path.stem(), snapshot.fields.get("sync"), remote);
+        }
+        keys.for_each(|key| names.add_key(key));
+        names
+    }
+
+    /// What the ticket says its parent is.
+    pub fn parent(&self, path: &WsPath) -> Option<String> {
+        text(self.files.get(path)?.fields.get(Field::Parent.name())?)
+    }
+
+    /// Hash over a ticket's and its comments' settled bytes, and over the object that its parent is; `None` when it is not in
+    /// the index.
+    pub fn fingerprint(&self, path: &WsPath, names: &Names) -> Option<ContentHash> {
         let mut all = self.files.get(path)?.content.0.clone();
+        if let Some(parent) = self.parent(path) {
+            all.push_str(names.key_of(&parent).unwrap_or("nothing"));
+        }
         for comment in self.comments_of(path) {
             all.push_str(comment.as_str());
             all.push_str(&self.files.get(comment)?.content.0);
@@ -117,7 +137,7 @@ fn tie(snapshot: &Snapshot, remote: &str) -> Option<Tie> {
     Tie::of(snapshot.fields.get("sync"), remote)
 }
 
-fn text(value: &Value) -> Option<String> {
+pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         Value::Number(number) => Some(number.to_string()),
@@ -170,13 +190,19 @@ impl Cycle<'_> {
         }
         // Of what was never heard of before, nothing can have been removed.
         let is_known = self.tracking.issues.contains_key(&remote.id) || self.memory.paths.contains_key(&remote.id);
-        if !is_known || parts.repo.log(Some(&path), 1)?.is_empty() {
-            return Ok(Found::Absent(Absence::Unknown));
+        Ok(Found::Absent(if is_known { self.absence_of(&path)? } else { Absence::Unknown }))
+    }
+
+    /// How a file that is not on disk is missing.
+    pub fn absence_of(&self, path: &WsPath) -> Result<Absence, SyncError> {
+        let parts = &self.sync.parts;
+        if parts.repo.log(Some(path), 1)?.is_empty() {
+            return Ok(Absence::Unknown);
         }
-        let committed = !self.tickets.files.contains_key(&path)
-            && parts.repo.read_at("HEAD", &path)?.is_none()
-            && !parts.store.uncommitted()?.contains(&path);
-        Ok(Found::Absent(if committed { Absence::Removed } else { Absence::Settling }))
+        let committed = !self.tickets.files.contains_key(path)
+            && parts.repo.read_at("HEAD", path)?.is_none()
+            && !parts.store.uncommitted()?.contains(path);
+        Ok(if committed { Absence::Removed } else { Absence::Settling })
     }
 
     /// Reads a ticket of the index with its comments.
@@ -194,7 +220,7 @@ impl Cycle<'_> {
         let valid = body.is_ok() && is_sound(snapshot);
         let view = TicketView { title: &snapshot.title, fields: document.fields(), body: body.unwrap_or_default() };
         let comments = self.tickets.comments_of(path).iter().filter_map(|comment| self.comment_file(comment)).collect();
-        let local = Local { fields: self.mapping.to_remote(view), comments, valid };
+        let local = Local { fields: self.mapping.to_remote(view), comments, removed_comments: Vec::new(), valid };
         let key = Tie::of(document.get("sync"), self.name()).and_then(|tie| tie.key().map(str::to_owned));
         Found::Ticket(Box::new(Ticket { path: path.clone(), bytes, local, key, document }))
     }

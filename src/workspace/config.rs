@@ -97,6 +97,12 @@ pub struct RemoteConfig {
     /// Whether new local tickets in `folder` are created on the remote.
     #[serde(default = "yes")]
     pub create: bool,
+    /// Whether a ticket's label that the remote does not have is made there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub create_labels: bool,
+    /// GitHub: whether pull requests are shown as files, to read only.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pulls: bool,
     /// Local status to remote state, where names and types do not say it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statuses: BTreeMap<String, String>,
@@ -104,6 +110,10 @@ pub struct RemoteConfig {
 
 fn yes() -> bool {
     true
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,11 +225,29 @@ fn seconds(key: &str, value: f64) -> Result<(), String> {
 }
 
 impl RemoteConfig {
+    /// A remote of which nothing else is said.
+    pub fn new(kind: RemoteKind, folder: WsPath) -> Self {
+        Self {
+            kind,
+            repo: None,
+            team: None,
+            url: None,
+            folder,
+            token: TokenSource::Default,
+            webhook_secret: TokenSource::Default,
+            create: true,
+            create_labels: false,
+            pulls: false,
+            statuses: BTreeMap::new(),
+        }
+    }
+
     fn check(&self, name: &str) -> Result<(), String> {
         let missing = |key: &str| Err(format!("`remotes.{name}` needs `{key}`"));
         match self.kind {
             RemoteKind::Github if self.repo.is_none() => missing("repo: owner/name"),
             RemoteKind::Linear if self.team.is_none() => missing("team: KEY"),
+            RemoteKind::Linear if self.pulls => Err(format!("`remotes.{name}.pulls`: Linear has no pull requests")),
             RemoteKind::Simulator if self.url.is_none() => missing("url: folder of its state"),
             _ => Ok(()),
         }
@@ -332,6 +360,10 @@ mod tests {
             ("commit: {max: 1}\n", "`commit.max` is shorter than `commit.idle`"),
             ("mount: {threads: 0}\n", "`mount.threads` must be at least 1"),
             ("remotes: {gh: {type: github, folder: tickets}}\n", "`remotes.gh` needs `repo: owner/name`"),
+            (
+                "remotes: {eng: {type: linear, team: ENG, folder: tickets, pulls: true}}\n",
+                "`remotes.eng.pulls`: Linear has no pull requests",
+            ),
         ];
         for (yaml, expected) in cases {
             assert_eq!(Config::parse(yaml).unwrap_err(), expected, "{yaml:?}");

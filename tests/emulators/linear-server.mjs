@@ -74,6 +74,7 @@ function reset() {
     state: new Map(),
     user: new Map(),
     project: new Map(),
+    milestone: new Map(),
     cycle: new Map(),
     webhook: new Map(),
     sync: 1000,
@@ -110,21 +111,32 @@ function reset() {
       { id: uuidFrom(key + 'c1'), number: 1, name: 'Cycle 1', teamId: id, startsAt: iso(), endsAt: iso(Date.now() + 12096e5) },
       'Cycle',
     );
+    put(
+      'cycle',
+      { id: uuidFrom(key + 'c2'), number: 2, name: null, teamId: id, startsAt: iso(Date.now() + 12096e5), endsAt: iso(Date.now() + 24192e5) },
+      'Cycle',
+    );
   }
   put('label', { id: uuidFrom('ws-urgent'), name: 'workspace-wide', color: '#222222', teamId: null }, 'IssueLabel');
-  put(
-    'project',
-    {
-      id: uuidFrom('proj'),
-      name: 'Launch',
-      state: 'started',
-      teamIds: DEF.teams.map((t) => t[0]),
-      description: '',
-      slugId: 'launch',
-      url: 'https://linear.app/acme/project/launch',
-    },
-    'Project',
-  );
+  for (const [name, milestones] of [
+    ['Launch', ['v1', 'v2']],
+    ['Polish', ['v1', 'final']],
+  ]) {
+    put(
+      'project',
+      {
+        id: uuidFrom('proj' + name),
+        name,
+        state: 'started',
+        teamIds: DEF.teams.map((t) => t[0]),
+        description: '',
+        slugId: name.toLowerCase(),
+        url: `https://linear.app/acme/project/${name.toLowerCase()}`,
+      },
+      'Project',
+    );
+    for (const m of milestones) put('milestone', { id: uuidFrom(name + m), name: m, projectId: uuidFrom('proj' + name) }, 'ProjectMilestone');
+  }
 }
 const uuidFrom = (s) => {
   const h = createHmac('sha256', 'd').update(s).digest('hex');
@@ -198,6 +210,13 @@ function labelsOk(ids, teamId) {
   }
   return [...new Set(ids)];
 }
+// an issue's project, milestone and cycle, after a write
+function filed(i) {
+  if (i.projectId) need('project', i.projectId, 'Project');
+  if (i.cycleId && need('cycle', i.cycleId, 'Cycle').teamId !== i.teamId) throw new UserErr('Discrepancy between issue team and cycle team');
+  if (i.projectMilestoneId && need('milestone', i.projectMilestoneId, 'ProjectMilestone').projectId !== i.projectId)
+    throw new UserErr('Discrepancy between issue project and milestone project');
+}
 function stateTimes(i) {
   const t = now(),
     ty = S.state.get(i.stateId).type;
@@ -226,6 +245,7 @@ function create(inp, ctx) {
     : null;
   if (inp.priority != null && (inp.priority < 0 || inp.priority > 4))
     throw new UserErr('Argument Validation Error', 'priority must not be greater than 4');
+  filed({ ...inp, teamId: team.id });
   const title = checkTitle(inp.title),
     labelIds = labelsOk(inp.labelIds || [], team.id),
     number = ++team.seq,
@@ -247,6 +267,7 @@ function create(inp, ctx) {
       labelIds,
       parentId: parent?.id || null,
       projectId: inp.projectId || null,
+      projectMilestoneId: inp.projectMilestoneId || null,
       cycleId: inp.cycleId || null,
       dueDate: inp.dueDate || null,
       sortOrder: -number * 10,
@@ -264,6 +285,10 @@ function create(inp, ctx) {
   return i;
 }
 function update(i, inp, ctx) {
+  // A milestone stays behind in its project, a cycle in its team.
+  if (inp.projectId !== undefined && inp.projectId !== i.projectId) inp = { projectMilestoneId: null, ...inp };
+  if (inp.teamId && inp.teamId !== i.teamId) inp = { cycleId: null, ...inp };
+  filed({ ...i, ...inp });
   const b = { ...i },
     ch = {};
   const set = (k, v) => {
@@ -281,7 +306,7 @@ function update(i, inp, ctx) {
     if (inp.priority < 0 || inp.priority > 4) throw new UserErr('Argument Validation Error', 'priority must not be greater than 4');
     set('priority', inp.priority);
   }
-  for (const k of ['assigneeId', 'projectId', 'cycleId', 'dueDate', 'estimate', 'sortOrder'])
+  for (const k of ['assigneeId', 'projectId', 'projectMilestoneId', 'cycleId', 'dueDate', 'estimate', 'sortOrder'])
     if (inp[k] !== undefined) {
       if (k === 'assigneeId' && inp[k]) need('user', inp[k], 'User');
       set(k, inp[k]);
@@ -513,6 +538,7 @@ const F = {
     assignee: (o) => get('user', o.assigneeId),
     creator: (o) => get('user', o.creatorId),
     project: (o) => get('project', o.projectId),
+    projectMilestone: (o) => get('milestone', o.projectMilestoneId),
     cycle: (o) => get('cycle', o.cycleId),
     parent: (o) => get('issue', o.parentId),
     labels: (o, a) => conn(MANY.labels(o), a),
@@ -541,6 +567,11 @@ const F = {
     cycles: (o, a) =>
       conn(
         [...S.cycle.values()].filter((c) => c.teamId === o.id),
+        a,
+      ),
+    projects: (o, a) =>
+      conn(
+        [...S.project.values()].filter((p) => p.teamIds.includes(o.id)),
         a,
       ),
     members: (o, a) => conn([...S.user.values()], a),
@@ -578,6 +609,11 @@ const F = {
     teams: (o, a) =>
       conn(
         o.teamIds.map((t) => S.team.get(t)),
+        a,
+      ),
+    projectMilestones: (o, a) =>
+      conn(
+        [...S.milestone.values()].filter((m) => m.projectId === o.id),
         a,
       ),
   },

@@ -6,6 +6,7 @@ use crate::{
 };
 use serde_json::json;
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -14,7 +15,7 @@ use std::{
 };
 use trackfs::{
     domain::{
-        issue::{Field, FieldValue, IssueFields, RemoteIssue},
+        issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
         path::WsPath,
     },
     remote::{
@@ -45,8 +46,14 @@ pub struct Fixture {
     pub people: [&'static str; 2],
     /// A state in which work is over, other than the archive's.
     pub done: &'static str,
+    /// Under which an issue can be filed: the two milestones of the project `Launch`, or of the repository.
+    pub milestones: [&'static str; 2],
+    /// As its issues show it.
+    pub cycle: &'static str,
     /// The emulator drops `state_reason: duplicate`; GitHub's own description of its API has it.
     pub without_states: &'static [&'static str],
+    /// The emulator has no sub-issues.
+    pub without_fields: &'static [Field],
     /// How many issues make three pages.
     pub three_pages: usize,
     behind: Behind,
@@ -59,6 +66,13 @@ enum Behind {
 }
 
 impl Fixture {
+    /// The fields that can be tried here.
+    pub fn fields(&self) -> BTreeSet<Field> {
+        let mut fields = self.provider.capabilities().expect("the remote says what it can do").fields;
+        fields.retain(|field| !self.without_fields.contains(field));
+        fields
+    }
+
     /// Makes an issue with a title and nothing else.
     pub fn create(&self, title: &str) -> RemoteIssue {
         self.provider.create(Uuid::new_v4(), &titled(title)).expect("an issue can be made")
@@ -70,9 +84,14 @@ impl Fixture {
 
     /// Answers the next request with this instead of the server.
     pub fn answer_next(&self, answer: String) {
+        self.proxy().spoil(Spoil::Answer(answer));
+    }
+
+    /// The address that the provider sends to, and what it has sent.
+    pub fn wire(&self) -> (&str, Vec<String>) {
         match &self.behind {
             Behind::Simulator(_) => unreachable!("a simulator speaks no HTTP"),
-            Behind::Github { proxy, .. } | Behind::Linear { proxy, .. } => proxy.spoil(Spoil::Answer(answer)),
+            Behind::Github { proxy, .. } | Behind::Linear { proxy, .. } => (&proxy.origin, proxy.sent()),
         }
     }
 
@@ -101,6 +120,14 @@ impl Fixture {
         }
     }
 
+    /// What stands between the provider and its server.
+    pub fn proxy(&self) -> &Proxy {
+        match &self.behind {
+            Behind::Github { proxy, .. } | Behind::Linear { proxy, .. } => proxy,
+            Behind::Simulator(_) => unreachable!("a simulator speaks no HTTP"),
+        }
+    }
+
     /// The same provider with nothing at the other end.
     pub fn unplugged(&self) -> Result<String, RemoteError> {
         match &self.behind {
@@ -110,6 +137,43 @@ impl Fixture {
             }
             Behind::Github { repo, .. } => github_at("http://127.0.0.1:9", repo).account(),
             Behind::Linear { .. } => linear_at("http://127.0.0.1:9/graphql").account(),
+        }
+    }
+
+    /// The same remote by a provider that makes no labels.
+    pub fn without_new_labels(&self) -> Box<dyn Provider> {
+        match &self.behind {
+            Behind::Simulator(simulator) => {
+                simulator.refuse_new_labels();
+                Box::new(Arc::clone(simulator))
+            }
+            Behind::Github { proxy, repo, .. } => {
+                open("hub", RemoteKind::Github, &proxy.origin, Some(repo), None, "ghp_alice", false)
+            }
+            Behind::Linear { proxy, .. } => {
+                let url = format!("{}/graphql", proxy.origin);
+                open("line", RemoteKind::Linear, &url, None, Some("SYN"), "lin_api_admin", false)
+            }
+        }
+    }
+
+    /// Somebody else says something.
+    pub fn somebody_comments(&self, issue: &RemoteIssue, body: &str) {
+        match &self.behind {
+            Behind::Simulator(simulator) => {
+                let at = issue.updated_at.clone();
+                let (id, author, body) = ("theirs".to_owned(), "bob".to_owned(), body.to_owned());
+                let comment = RemoteComment { id, author, created_at: at.clone(), updated_at: at, body };
+                simulator.edit(&issue.key, |issue| issue.comments.push(comment)).expect("the issue exists");
+            }
+            Behind::Github { server, repo, .. } => {
+                let path = format!("/repos/{repo}/issues/{}/comments", issue.id);
+                server.post(&path, "ghp_bob", &json!({ "body": body }));
+            }
+            Behind::Linear { server, .. } => {
+                let input = json!({ "issueId": issue.id, "body": body });
+                server.post("/_double/comment", "", &json!({ "input": input }));
+            }
         }
     }
 
@@ -162,7 +226,10 @@ fn simulated(simulator: Simulator) -> Fixture {
         provider: Box::new(Arc::clone(&simulator)),
         people: ["admin", "dev"],
         done: "Done",
+        milestones: ["v1", "v2"],
+        cycle: "2",
         without_states: &[],
+        without_fields: &[],
         three_pages: 10,
         behind: Behind::Simulator(simulator),
     }
@@ -175,11 +242,18 @@ pub fn github() -> Option<Fixture> {
     let name = format!("laws-{}", REPOSITORIES.fetch_add(1, Ordering::SeqCst));
     server.post("/user/repos", "ghp_alice", &json!({ "name": name }));
     let (repo, proxy) = (format!("alice/{name}"), Proxy::before(&server.origin));
+    for (title, state) in [("v1", "open"), ("v2", "closed")] {
+        let milestone = json!({ "title": title, "state": state });
+        server.post(&format!("/repos/{repo}/milestones"), "ghp_alice", &milestone);
+    }
     Some(Fixture {
         provider: github_at(&proxy.origin, &repo),
         people: ["alice", "bob"],
         done: "closed",
+        milestones: ["v1", "v2"],
+        cycle: "",
         without_states: &["closed:duplicate"],
+        without_fields: &[Field::Parent],
         three_pages: 205,
         behind: Behind::Github { server, proxy, repo },
     })
@@ -193,14 +267,17 @@ pub fn linear() -> Option<Fixture> {
         provider: linear_at(&format!("{}/graphql", proxy.origin)),
         people: ["admin", "dev"],
         done: "Done",
+        milestones: ["v1", "v2"],
+        cycle: "Cycle 1",
         without_states: &[],
+        without_fields: &[],
         three_pages: 105,
         behind: Behind::Linear { server, proxy },
     })
 }
 
 pub fn github_at(url: &str, repo: &str) -> Box<dyn Provider> {
-    open("hub", RemoteKind::Github, url, Some(repo), None, "ghp_alice")
+    open("hub", RemoteKind::Github, url, Some(repo), None, "ghp_alice", true)
 }
 
 pub fn linear_at(url: &str) -> Box<dyn Provider> {
@@ -208,7 +285,7 @@ pub fn linear_at(url: &str) -> Box<dyn Provider> {
 }
 
 pub fn linear_with(token: &str, url: &str) -> Box<dyn Provider> {
-    open("line", RemoteKind::Linear, url, None, Some("SYN"), token)
+    open("line", RemoteKind::Linear, url, None, Some("SYN"), token, true)
 }
 
 fn open(
@@ -218,17 +295,15 @@ fn open(
     repo: Option<&str>,
     team: Option<&str>,
     token: &str,
+    create_labels: bool,
 ) -> Box<dyn Provider> {
     let config = RemoteConfig {
-        kind,
         repo: repo.map(str::to_owned),
         team: team.map(str::to_owned),
         url: Some(url.to_owned()),
-        folder: WsPath::new("tickets").expect("a plain path"),
         token: TokenSource::Command(format!("echo {token}")),
-        webhook_secret: TokenSource::Default,
-        create: true,
-        statuses: Default::default(),
+        create_labels,
+        ..RemoteConfig::new(kind, WsPath::new("tickets").expect("a plain path"))
     };
     connect(name, &config).expect("the remote can be opened")
 }

@@ -8,7 +8,8 @@ use crate::{
 use serde_json::json;
 use trackfs::{
     domain::issue::{Field, FieldValue, IssueFields, RemoteIssue},
-    remote::{Patch, RemoteError},
+    remote::{Patch, RemoteError, connect},
+    workspace::config::{RemoteConfig, RemoteKind, TokenSource},
 };
 use uuid::Uuid;
 
@@ -142,6 +143,41 @@ fn the_budget_is_learnt_from_answers() {
     assert!(budget.remaining < 5000 && budget.reset.is_some(), "{budget:?}");
 }
 
+/// The emulator has no sub-issues: these are GitHub's answers.
+#[test]
+fn a_parent_is_set_and_taken_off_by_the_id_of_the_sub_issue() {
+    let Some(remote) = fixture::github() else { return };
+    let api = format!("{}/repos/o/r", remote.wire().0);
+    let answer_issue = |parent: Option<u64>| {
+        let parent = parent.map(|number| format!("{api}/issues/{number}"));
+        let more = json!({ "id": 7001, "repository_url": api, "parent_issue_url": parent, "sub_issues_summary": {} });
+        remote.answer_next(response("200 OK", "", &listed(7, more).to_string()));
+    };
+    let update = |parent: FieldValue| {
+        let patch = Patch { fields: [(Field::Parent, parent)].into(), ..Patch::default() };
+        remote.provider.update("7", &patch)
+    };
+    // The issue as it is, the write, and the issue as it has become.
+    for (before, status, after) in [(None, "201 Created", Some(3)), (Some(3), "200 OK", None)] {
+        answer_issue(before);
+        remote.answer_next(response(status, "", "{}"));
+        answer_issue(after);
+        let parent = FieldValue::Text(after.map(|number| number.to_string()));
+        assert_eq!(update(parent.clone()).unwrap().fields[&Field::Parent], parent);
+    }
+    let writes: Vec<_> = remote.wire().1.into_iter().filter(|request| !request.starts_with("GET ")).collect();
+    let [set, taken_off] = writes.as_slice() else { panic!("{writes:?}") };
+    assert!(set.starts_with("POST /repos/alice/") && set.contains("/issues/3/sub_issues "), "{set}");
+    assert!(set.contains("\"sub_issue_id\":7001") && set.contains("\"replace_parent\":true"), "{set}");
+    assert!(taken_off.starts_with("DELETE /repos/o/r/issues/3/sub_issue "), "{taken_off}");
+    assert!(taken_off.contains("\"sub_issue_id\":7001"), "{taken_off}");
+
+    answer_issue(None);
+    remote.answer_next(response("404 Not Found", "", r#"{"message": "Not Found"}"#));
+    let error = update(FieldValue::text("99")).unwrap_err();
+    assert_eq!(error.to_string(), "hub refused parent: 99 is not there, or takes no sub-issues");
+}
+
 /// The emulator lacks the listing of a repository's comments: these are GitHub's answers.
 #[test]
 fn a_listing_of_everything_reads_comments_in_bulk_and_again_where_they_changed() {
@@ -160,4 +196,73 @@ fn a_listing_of_everything_reads_comments_in_bulk_and_again_where_they_changed()
     let ids = |index: usize| page.issues[index].comments.iter().map(|comment| comment.id.as_str()).collect::<Vec<_>>();
     assert_eq!((ids(0), ids(1), ids(2)), (vec!["10"], vec!["20", "21"], vec![]));
     assert_eq!(remote.requests(), 4);
+}
+
+/// The issues of a listing since `time`, which fits one page, and the requests that it took.
+fn listed_since(remote: &fixture::Fixture, time: &str) -> (Vec<RemoteIssue>, usize) {
+    let before = remote.requests();
+    let page = remote.provider.changed_since(Some(time), None).unwrap();
+    assert!(page.next.is_none());
+    (page.issues, remote.requests() - before)
+}
+
+/// The emulator has no entity tags: the proxy adds them.
+#[test]
+fn a_listing_in_which_nothing_changed_is_one_request_that_costs_nothing_and_says_the_same() {
+    let Some(remote) = fixture::github() else { return };
+    let (first, second) = (remote.create("Discussed"), remote.create("Quiet"));
+    remote.provider.comment(&first.id, Uuid::new_v4(), "said").unwrap();
+    remote.provider.account().unwrap();
+    remote.proxy().tag();
+    let (said, requests) = listed_since(&remote, &first.updated_at);
+    assert_eq!((said.len(), requests), (2, 2), "the list, and the comments of one of them");
+    for answered in 1..4 {
+        assert_eq!(listed_since(&remote, &first.updated_at), (said.clone(), 1));
+        assert_eq!(remote.proxy().not_modified(), answered);
+    }
+    remote.somebody_edits(&second, "Not so quiet", "Bug");
+    let (heard, _) = listed_since(&remote, &first.updated_at);
+    assert!(heard.iter().any(|issue| issue.fields[&Field::Title] == FieldValue::text("Not so quiet")), "{heard:?}");
+    let (another, _) = listed_since(&remote, &second.updated_at);
+    assert_eq!(remote.proxy().not_modified(), 3, "another time is another listing: {another:?}");
+}
+
+/// The emulator leaves pull requests out of its listings: these are GitHub's answers.
+#[test]
+fn pull_requests_are_read_where_they_are_asked_for_and_only_as_far_as_they_changed() {
+    let Some(remote) = fixture::github() else { return };
+    let config = |pulls| RemoteConfig {
+        repo: Some("o/r".into()),
+        url: Some(remote.proxy().origin.clone()),
+        token: TokenSource::Command("echo ghp_alice".into()),
+        pulls,
+        ..RemoteConfig::new(RemoteKind::Github, trackfs::domain::path::WsPath::new("tickets").unwrap())
+    };
+    let pull = |number: u64, updated_at: &str, more: serde_json::Value| {
+        let mut pull =
+            listed(number, json!({ "updated_at": updated_at, "head": { "ref": format!("branch-{number}") } }));
+        pull.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        pull
+    };
+    let issues = json!([listed(4, json!({ "pull_request": {}, "updated_at": "2026-01-03T00:00:00Z" }))]);
+    let pulls = json!([
+        pull(4, "2026-01-03T00:00:00Z", json!({ "draft": true, "body": "Fixes #1" })),
+        pull(3, "2026-01-02T00:00:00Z", json!({ "state": "closed", "merged_at": "2026-01-02T00:00:00Z" })),
+        pull(2, "2026-01-01T00:00:00Z", json!({ "state": "closed" })),
+    ]);
+    let older =
+        "link: <ORIGIN/repositories/1/pulls?page=2>; rel=\"next\"\r\n".replace("ORIGIN", &remote.proxy().origin);
+    remote.answer_next(response("200 OK", "", &issues.to_string()));
+    remote.answer_next(response("200 OK", &older, &pulls.to_string()));
+    let page = connect("hub", &config(true)).unwrap().changed_since(Some("2026-01-02T00:00:00Z"), None).unwrap();
+    let shown: Vec<_> =
+        page.pulls.iter().map(|pull| (pull.number, pull.state.as_str(), pull.branch.as_str())).collect();
+    assert_eq!(shown, [(4, "draft", "branch-4"), (3, "merged", "branch-3")]);
+    assert_eq!((page.pulls[0].closes.clone(), page.issues.len()), (vec!["1".to_owned()], 0));
+    assert_eq!(page.latest.as_deref(), Some("2026-01-03T00:00:00Z"), "so that the next listing begins there");
+    assert_eq!(remote.requests(), 2, "what is older is not asked for");
+
+    remote.answer_next(response("200 OK", "", &issues.to_string()));
+    let page = connect("hub", &config(false)).unwrap().changed_since(Some("2026-01-02T00:00:00Z"), None).unwrap();
+    assert_eq!((page.pulls, remote.requests()), (vec![], 3));
 }

@@ -28,8 +28,12 @@ fn all_fields(remote: &Fixture) -> IssueFields {
         (Field::Priority, text("high")),
         (Field::Estimate, text("3")),
         (Field::Due, text("2026-12-01")),
+        (Field::Project, text("Launch")),
+        (Field::Milestone, text(remote.milestones[0])),
+        (Field::Cycle, text(remote.cycle)),
+        (Field::Parent, text(&remote.create("Epic").key)),
     ]);
-    all.into_iter().filter(|(field, _)| capabilities.fields.contains(field)).collect()
+    all.into_iter().filter(|(field, _)| remote.fields().contains(field)).collect()
 }
 
 fn change(remote: &Fixture, issue: &RemoteIssue, field: Field, value: FieldValue) -> RemoteIssue {
@@ -68,7 +72,7 @@ pub fn a_created_issue_has_what_was_sent(remote: &Fixture) {
 pub fn a_created_issue_has_defaults_for_what_was_not_sent(remote: &Fixture) {
     let made = remote.create("Bare");
     let capabilities = remote.provider.capabilities().unwrap();
-    assert_eq!(made.fields.keys().copied().collect::<BTreeSet<_>>(), capabilities.fields);
+    assert_eq!(made.fields.keys().copied().collect::<BTreeSet<_>>(), remote.fields());
     let status = made.fields[&Field::Status].as_text().unwrap();
     assert!(capabilities.states.iter().any(|state| state.name == status), "{status}");
     assert_eq!(made.fields[&Field::Body], text(""));
@@ -96,7 +100,7 @@ pub fn each_field_changes_alone(remote: &Fixture) {
 
 pub fn each_field_that_may_be_empty_can_be_cleared(remote: &Fixture) {
     let mut issue = remote.provider.create(Uuid::new_v4(), &all_fields(remote)).unwrap();
-    for field in remote.provider.capabilities().unwrap().fields {
+    for field in remote.fields() {
         let (sent, kept) = match field {
             Field::Title | Field::Status => continue,
             Field::Labels => (set([]), set([])),
@@ -132,6 +136,64 @@ pub fn an_unknown_state_is_refused(remote: &Fixture) {
     assert_eq!(remote.fetch(&issue.id), issue);
 }
 
+/// What must be there before an issue can be filed under it, with something that is there.
+fn filed_under(remote: &Fixture) -> Vec<(Field, &'static str)> {
+    let all = [(Field::Project, "Launch"), (Field::Milestone, remote.milestones[1]), (Field::Cycle, remote.cycle)];
+    all.into_iter().filter(|(field, _)| remote.fields().contains(field)).collect()
+}
+
+pub fn what_is_not_there_is_refused_and_what_is_there_named(remote: &Fixture) {
+    let issue = remote.provider.create(Uuid::new_v4(), &all_fields(remote)).unwrap();
+    let filed = filed_under(remote);
+    assert!(!filed.is_empty());
+    for (field, known) in filed {
+        let mut fields = titled("Changed");
+        fields.insert(field, text("Limbo"));
+        let created =
+            remote.provider.create(Uuid::new_v4(), &all_fields(remote).into_iter().chain(fields.clone()).collect());
+        let updated = remote.provider.update(&issue.id, &Patch { fields, base: issue.fields.clone() });
+        for outcome in [created, updated] {
+            let Err(RemoteError::Invalid { field: Some(named), message, .. }) = outcome else { panic!("{outcome:?}") };
+            assert_eq!(named, field.name());
+            assert!(message.contains("\"Limbo\"") && message.contains(known), "{message}");
+        }
+    }
+    assert_eq!(remote.fetch(&issue.id), issue, "nothing of it was carried out");
+    assert_eq!(count_titled(remote, "Changed"), 0);
+}
+
+pub fn a_parent_can_be_replaced_and_must_be_there(remote: &Fixture) {
+    if !remote.fields().contains(&Field::Parent) {
+        return;
+    }
+    let [first, second] = ["Epic", "Saga"].map(|title| remote.create(title));
+    let mut issue = remote.create("Part");
+    for parent in [&first, &second] {
+        issue = change(remote, &issue, Field::Parent, text(&parent.key));
+        assert_eq!(issue.fields[&Field::Parent], text(&parent.key));
+    }
+    let patch = Patch { fields: [(Field::Parent, text("999999"))].into(), base: issue.fields.clone() };
+    match remote.provider.update(&issue.id, &patch) {
+        Err(RemoteError::Invalid { field: Some(field), message, .. }) => {
+            assert_eq!(field, "parent");
+            assert!(message.contains("999999"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(remote.fetch(&issue.id), issue);
+    assert_eq!(remote.fetch(&second.id), second, "a parent is not changed by its parts");
+}
+
+pub fn what_is_there_is_known_whatever_its_case(remote: &Fixture) {
+    let mut issue = remote.create("Filed");
+    for (field, known) in filed_under(remote) {
+        let named = if known == known.to_uppercase() { known.to_lowercase() } else { known.to_uppercase() };
+        issue = change(remote, &issue, field, text(&named));
+        assert_eq!(issue.fields[&field], text(known));
+    }
+    assert_eq!(remote.fetch(&issue.id), issue);
+}
+
 pub fn a_new_label_is_made_and_a_known_one_reused(remote: &Fixture) {
     let first = remote.create("First");
     let first = change(remote, &first, Field::Labels, set(["needs care"]));
@@ -141,6 +203,31 @@ pub fn a_new_label_is_made_and_a_known_one_reused(remote: &Fixture) {
     assert_eq!(second.fields[&Field::Labels], set(["a/b & c", "needs care"]));
     let second = change(remote, &second, Field::Labels, set(["needs care"]));
     assert_eq!(second.fields[&Field::Labels], set(["needs care"]));
+}
+
+pub fn a_new_label_is_refused_where_none_may_be_made(remote: &Fixture) {
+    let issue = remote.create("Labelled");
+    let issue = change(remote, &issue, Field::Labels, set(["Feature"]));
+    let provider = remote.without_new_labels();
+    let patch = |labels: FieldValue| Patch {
+        fields: [(Field::Labels, labels), (Field::Title, text("Not renamed"))].into(),
+        base: issue.fields.clone(),
+    };
+    let created = IssueFields::from([(Field::Title, text("Not made")), (Field::Labels, set(["Featrue"]))]);
+    for refused in [
+        provider.update(&issue.id, &patch(set(["Feature", "Featrue"]))).map(drop),
+        provider.create(Uuid::new_v4(), &created).map(drop),
+    ] {
+        let Err(RemoteError::Invalid { field: Some(field), message, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(field, "labels");
+        for part in ["\"Featrue\" is no label of", "did you mean \"Feature\"?", "create_labels: true"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+    assert_eq!(remote.fetch(&issue.id), issue, "nothing of it was sent");
+    let other = remote.create("Other");
+    let known = Patch { fields: [(Field::Labels, set(["Feature"]))].into(), base: other.fields.clone() };
+    assert_eq!(provider.update(&other.id, &known).unwrap().fields[&Field::Labels], set(["Feature"]));
 }
 
 pub fn labels_change_by_members_and_keep_what_others_added(remote: &Fixture) {
@@ -164,6 +251,56 @@ pub fn comments_come_with_their_issue_in_order(remote: &Fixture) {
     assert_eq!(made.iter().map(|comment| comment.body.as_str()).collect::<Vec<_>>(), bodies);
     assert_eq!(made[0].author, remote.provider.account().unwrap());
     assert!(fetched.updated_at >= made[2].updated_at, "a comment is news of its issue");
+}
+
+pub fn an_own_comment_can_be_edited_and_deleted(remote: &Fixture) {
+    let issue = remote.create("Discussed");
+    let [first, second] =
+        ["first", "second"].map(|body| remote.provider.comment(&issue.id, Uuid::new_v4(), body).unwrap());
+    assert!(remote.provider.capabilities().unwrap().is_own(&first), "{first:?}");
+    let edited = remote.provider.edit_comment(&issue.id, &first.id, "first\r\nagain 🦀").unwrap();
+    assert_eq!((edited.id.as_str(), edited.body.as_str()), (first.id.as_str(), "first\nagain 🦀"));
+    assert_eq!(remote.fetch(&issue.id).comments, [edited, second.clone()]);
+    for _ in 0..2 {
+        remote.provider.delete_comment(&issue.id, &first.id).unwrap();
+        assert_eq!(remote.fetch(&issue.id).comments, std::slice::from_ref(&second));
+    }
+    let gone = remote.provider.edit_comment(&issue.id, &first.id, "too late").unwrap_err();
+    assert!(matches!(gone, RemoteError::NotFound { .. }), "{gone:?}");
+}
+
+pub fn somebody_elses_comment_is_neither_edited_nor_deleted(remote: &Fixture) {
+    let issue = remote.create("Discussed");
+    remote.somebody_comments(&issue, "theirs");
+    let theirs = remote.fetch(&issue.id).comments.remove(0);
+    assert!(!remote.provider.capabilities().unwrap().is_own(&theirs), "{theirs:?}");
+    for refused in [
+        remote.provider.edit_comment(&issue.id, &theirs.id, "mine").map(drop),
+        remote.provider.delete_comment(&issue.id, &theirs.id),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(
+            matches!(&error, RemoteError::Invalid { message, .. } if message.contains(&theirs.author)),
+            "{error:?}"
+        );
+    }
+    assert_eq!(remote.fetch(&issue.id).comments, [theirs]);
+}
+
+pub fn a_comment_without_words_is_refused_before_sending(remote: &Fixture) {
+    let issue = remote.create("Discussed");
+    let comment = remote.provider.comment(&issue.id, Uuid::new_v4(), "words").unwrap();
+    let before = remote.requests();
+    for refused in [
+        remote.provider.comment(&issue.id, Uuid::new_v4(), " \n"),
+        remote.provider.edit_comment(&issue.id, &comment.id, ""),
+    ] {
+        assert!(
+            matches!(&refused, Err(RemoteError::Invalid { field: Some(field), .. }) if field == "body"),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(remote.requests(), before);
 }
 
 pub fn a_listing_has_what_changed_at_or_after_its_time(remote: &Fixture) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use trackfs::{
     domain::issue::{Field, FieldValue, RemoteIssue},
     remote::{Patch, Provider, RemoteError},
+    workspace::config::{RemoteConfig, RemoteKind, TokenSource},
 };
 use uuid::Uuid;
 
@@ -142,6 +143,43 @@ fn people_are_known_by_display_name_address_and_full_name() {
     }
 }
 
+fn change(provider: &dyn Provider, issue: &RemoteIssue, fields: &[(Field, &str)]) -> Result<RemoteIssue, RemoteError> {
+    let value = |text: &str| FieldValue::Text(Some(text.to_owned()).filter(|text| !text.is_empty()));
+    let fields = fields.iter().map(|(field, text)| (*field, value(text))).collect();
+    provider.update(&issue.id, &Patch { fields, base: issue.fields.clone() })
+}
+
+#[test]
+fn a_milestone_is_looked_for_in_the_project_of_its_issue() {
+    let Some((_server, provider)) = start() else { return };
+    let issue = create(&*provider, "Planned").unwrap();
+    let refusal = |fields: &[(Field, &str)]| change(&*provider, &issue, fields).unwrap_err().to_string();
+    let without_project = refusal(&[(Field::Milestone, "v1")]);
+    assert!(without_project.contains("milestone: a milestone belongs to a project"), "{without_project}");
+    let elsewhere = refusal(&[(Field::Project, "Polish"), (Field::Milestone, "v2")]);
+    assert!(elsewhere.contains("\"v2\" is not one of: ") && elsewhere.contains("final"), "{elsewhere}");
+
+    let planned = change(&*provider, &issue, &[(Field::Project, "Polish"), (Field::Milestone, "final")]).unwrap();
+    assert_eq!(planned.fields[&Field::Milestone], FieldValue::text("final"));
+    let moved = change(&*provider, &planned, &[(Field::Project, "Launch")]).unwrap();
+    assert_eq!(moved.fields[&Field::Milestone], FieldValue::Text(None), "it stays behind in its project");
+    let both = change(&*provider, &moved, &[(Field::Milestone, "v2")]).unwrap();
+    assert_eq!(both.fields[&Field::Project], FieldValue::text("Launch"));
+    assert_eq!(both.fields[&Field::Milestone], FieldValue::text("v2"));
+}
+
+#[test]
+fn a_cycle_goes_by_its_name_or_its_number() {
+    let Some((_server, provider)) = start() else { return };
+    let issue = create(&*provider, "Scheduled").unwrap();
+    for (written, shown) in [("1", "Cycle 1"), ("2", "2"), ("cycle 1", "Cycle 1")] {
+        let scheduled = change(&*provider, &issue, &[(Field::Cycle, written)]).unwrap();
+        assert_eq!(scheduled.fields[&Field::Cycle], FieldValue::text(shown), "{written}");
+    }
+    let error = change(&*provider, &issue, &[(Field::Cycle, "7")]).unwrap_err();
+    assert!(matches!(&error, RemoteError::Invalid { field: Some(field), .. } if field == "cycle"), "{error:?}");
+}
+
 #[test]
 fn a_label_of_the_workspace_is_used_before_one_is_made() {
     let Some((server, provider)) = start() else { return };
@@ -180,16 +218,12 @@ fn an_oauth_token_goes_as_a_bearer_token_and_a_key_alone() {
 #[test]
 fn an_unknown_team_is_named() {
     let Some((server, _provider)) = start() else { return };
-    let config = trackfs::workspace::config::RemoteConfig {
+    let folder = trackfs::domain::path::WsPath::new("tickets").unwrap();
+    let config = RemoteConfig {
         team: Some("NOPE".into()),
         url: Some(server.url.clone()),
-        kind: trackfs::workspace::config::RemoteKind::Linear,
-        repo: None,
-        folder: trackfs::domain::path::WsPath::new("tickets").unwrap(),
-        token: trackfs::workspace::config::TokenSource::Command("echo lin_api_admin".into()),
-        webhook_secret: Default::default(),
-        create: true,
-        statuses: Default::default(),
+        token: TokenSource::Command("echo lin_api_admin".into()),
+        ..RemoteConfig::new(RemoteKind::Linear, folder)
     };
     let error = trackfs::remote::connect("line", &config).unwrap().capabilities().unwrap_err();
     assert_eq!(error.to_string(), "line has no such object: team NOPE");
@@ -201,6 +235,7 @@ fn no_operation_is_invalid_or_dear() {
     let issue = create(&*provider, "Priced").unwrap();
     provider.comment(&issue.id, Uuid::new_v4(), "why?").unwrap();
     assign(&*provider, &issue, "dev").unwrap();
+    change(&*provider, &issue, &[(Field::Project, "Launch"), (Field::Milestone, "v1"), (Field::Cycle, "1")]).unwrap();
     provider.changed_since(Some(&issue.updated_at), None).unwrap();
     provider.archive(&issue.id).unwrap();
     provider.account().unwrap();

@@ -6,6 +6,7 @@
 
 use std::{
     collections::VecDeque,
+    hash::{DefaultHasher, Hash, Hasher},
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -34,7 +35,10 @@ pub struct Proxy {
 struct Shared {
     upstream: String,
     spoils: Mutex<VecDeque<Spoil>>,
-    requests: AtomicUsize,
+    requests: Mutex<Vec<String>>,
+    /// Whether answers to GET carry an entity tag, and one that the client has is answered "not modified".
+    tags: AtomicBool,
+    not_modified: AtomicUsize,
     stopped: AtomicBool,
 }
 
@@ -46,7 +50,9 @@ impl Proxy {
         let shared = Arc::new(Shared {
             upstream: origin.trim_start_matches("http://").to_owned(),
             spoils: Mutex::default(),
-            requests: AtomicUsize::new(0),
+            requests: Mutex::default(),
+            tags: AtomicBool::new(false),
+            not_modified: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
         });
         let own = Arc::clone(&shared);
@@ -58,9 +64,24 @@ impl Proxy {
         self.shared.spoils.lock().unwrap().push_back(spoil);
     }
 
+    /// From now on answers carry entity tags, as GitHub's do.
+    pub fn tag(&self) {
+        self.shared.tags.store(true, Ordering::SeqCst);
+    }
+
+    /// How many requests were answered "not modified".
+    pub fn not_modified(&self) -> usize {
+        self.shared.not_modified.load(Ordering::SeqCst)
+    }
+
     /// How many requests have come in.
     pub fn requests(&self) -> usize {
-        self.shared.requests.load(Ordering::SeqCst)
+        self.shared.requests.lock().unwrap().len()
+    }
+
+    /// Every request as it came in.
+    pub fn sent(&self) -> Vec<String> {
+        self.shared.requests.lock().unwrap().clone()
     }
 }
 
@@ -85,7 +106,7 @@ fn serve(listener: &TcpListener, shared: &Arc<Shared>) {
 
 fn pass_on(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     let request = read_request(&client)?;
-    shared.requests.fetch_add(1, Ordering::SeqCst);
+    shared.requests.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
     let spoil = shared.take_for(&request);
     match spoil {
         Some(Spoil::LoseRequest) => return Ok(()),
@@ -96,6 +117,9 @@ fn pass_on(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     server.write_all(&request)?;
     let mut answer = Vec::new();
     server.read_to_end(&mut answer)?;
+    if shared.tags.load(Ordering::SeqCst) && request.starts_with(b"GET ") {
+        answer = shared.tagged(&request, &answer);
+    }
     if spoil.is_none() { client.write_all(&answer) } else { Ok(()) }
 }
 
@@ -119,6 +143,19 @@ fn read_request(client: &TcpStream) -> io::Result<Vec<u8>> {
 }
 
 impl Shared {
+    /// The answer with a tag of its body, or "not modified" where the client has that.
+    fn tagged(&self, request: &[u8], answer: &[u8]) -> Vec<u8> {
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer has a head");
+        let mut hasher = DefaultHasher::new();
+        answer[end..].hash(&mut hasher);
+        let tag = format!("W/\"{:x}\"", hasher.finish());
+        if String::from_utf8_lossy(request).contains(&format!("if-none-match: {tag}\r\n")) {
+            self.not_modified.fetch_add(1, Ordering::SeqCst);
+            return format!("HTTP/1.1 304 Not Modified\r\netag: {tag}\r\nconnection: close\r\n\r\n").into_bytes();
+        }
+        [&answer[..end], format!("\r\netag: {tag}").as_bytes(), &answer[end..]].concat()
+    }
+
     fn take_for(&self, request: &[u8]) -> Option<Spoil> {
         let is_write = is_write(&String::from_utf8_lossy(request));
         let mut spoils = self.spoils.lock().unwrap();

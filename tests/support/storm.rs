@@ -240,4 +240,14 @@ impl Provider for Storm {
     fn find_comment(&self, issue: &str, lost: &Lost<'_>) -> Result<Option<RemoteComment>, RemoteError> {
         self.read(|simulator| simulator.find_comment(issue, lost))
     }
+
+    fn edit_comment(&self, issue: &str, comment: &str, body: &str) -> Result<RemoteComment, RemoteError> {
+        let (issue, comment, body) = (issue.to_owned(), comment.to_owned(), body.to_owned());
+        self.write(false, true, move |simulator| simulator.edit_comment(&issue, &comment, &body))
+    }
+
+    fn delete_comment(&self, issue: &str, comment: &str) -> Result<(), RemoteError> {
+        let (issue, comment) = (issue.to_owned(), comment.to_owned());
+        self.write(false, true, move |simulator| simulator.delete_comment(&issue, &comment))
+    }
 }

@@ -12,7 +12,7 @@ use trackfs::{
     remote::{Provider, simulator::Simulator},
     sync::{Options, Parts, Report, Syncer},
     workspace::{
-        config::{RemoteConfig, RemoteKind, SettleConfig, SyncConfig, TokenSource},
+        config::{RemoteConfig, RemoteKind, SettleConfig, SyncConfig},
         root::Root,
         settle::Settler,
         store::Store,
@@ -144,17 +144,18 @@ impl World {
         limits: SyncConfig,
         others: BTreeMap<String, Option<WsPath>>,
     ) -> Syncer {
-        let config = RemoteConfig {
-            kind: RemoteKind::Simulator,
-            repo: None,
-            team: None,
-            url: None,
-            folder: ws(folder),
-            token: TokenSource::Default,
-            webhook_secret: TokenSource::Default,
-            create: true,
-            statuses: BTreeMap::new(),
-        };
+        let config = RemoteConfig::new(RemoteKind::Simulator, ws(folder));
+        self.syncer_of(name, config, provider, limits, others)
+    }
+
+    pub fn syncer_of(
+        &self,
+        name: &str,
+        config: RemoteConfig,
+        provider: Arc<dyn Provider>,
+        limits: SyncConfig,
+        others: BTreeMap<String, Option<WsPath>>,
+    ) -> Syncer {
         Syncer::new(Parts {
             name: name.to_owned(),
             config,

@@ -8,9 +8,9 @@ use crate::{
         path::WsPath,
     },
     remote::{Provider, RemoteError, connect},
-    workspace::config::{RemoteConfig, RemoteKind, TokenSource},
+    workspace::config::{RemoteConfig, RemoteKind},
 };
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 use uuid::Uuid;
 
 /// Title, body and, for some, a comment.
@@ -48,16 +48,11 @@ pub fn set_up(at: &Location, folder: &Path) -> anyhow::Result<()> {
 }
 
 fn simulator(folder: &Path, name: &str, tickets: &str, choose: impl FnOnce(&mut RemoteConfig)) -> RemoteConfig {
+    let folder_of_tickets = WsPath::new(tickets).expect("the demo's folders are legal");
     let mut config = RemoteConfig {
-        kind: RemoteKind::Simulator,
-        repo: None,
-        team: None,
         url: Some(folder.join(name).display().to_string()),
-        folder: WsPath::new(tickets).expect("the demo's folders are legal"),
-        token: TokenSource::Default,
-        webhook_secret: TokenSource::Default,
-        create: true,
-        statuses: BTreeMap::new(),
+        create_labels: true,
+        ..RemoteConfig::new(RemoteKind::Simulator, folder_of_tickets)
     };
     choose(&mut config);
     config

@@ -107,6 +107,7 @@ fn block(name: &str, remote: &RemoteConfig, indent: usize) -> Vec<String> {
         ("url", plain(&remote.url)),
         ("folder", Some(quoted(remote.folder.as_str()))),
         ("token", token),
+        ("create_labels", remote.create_labels.then(|| "true".to_owned())),
     ];
     let pad = " ".repeat(indent);
     let fields = fields.into_iter().filter_map(|(key, value)| value.map(|value| format!("{pad}{pad}{key}: {value}")));
@@ -128,19 +129,12 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::{domain::path::WsPath, workspace::config::RemoteKind};
-    use std::collections::BTreeMap;
 
     fn remote() -> RemoteConfig {
         RemoteConfig {
-            kind: RemoteKind::Github,
             repo: Some("acme/app".into()),
-            team: None,
-            url: None,
-            folder: WsPath::new("tickets/app").unwrap(),
             token: TokenSource::Command("pass show 'gh: x'".into()),
-            webhook_secret: TokenSource::Default,
-            create: true,
-            statuses: BTreeMap::new(),
+            ..RemoteConfig::new(RemoteKind::Github, WsPath::new("tickets/app").unwrap())
         }
     }
 

@@ -224,7 +224,10 @@ mod tests {
     fn the_default_has_the_fields_and_statuses_that_the_manual_names() {
         let schema = Schema::default();
         let names: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
-        assert_eq!(names.join(" "), "title status priority assignee labels parent blocked_by spec due estimate sync");
+        assert_eq!(
+            names.join(" "),
+            "title status priority assignee labels project milestone cycle parent blocked_by spec due estimate sync"
+        );
         let statuses: Vec<_> = schema.statuses.iter().map(|status| (status.name.as_str(), status.kind)).collect();
         assert_eq!(statuses[2], ("in-progress", StatusKind::Started));
         assert_eq!(schema.first_of(StatusKind::Completed).unwrap().name, "done");

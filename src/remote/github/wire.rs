@@ -1,7 +1,10 @@
 //! GitHub's JSON: how it reads in trackfs's terms, and how it is written.
 
 use crate::{
-    domain::issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+    domain::{
+        issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        pull::{RemotePull, closed_by},
+    },
     remote::{
         Lost,
         http::Explanation,
@@ -13,6 +16,9 @@ use serde_json::{Map, Value, json};
 
 #[derive(Deserialize)]
 pub(super) struct Issue {
+    /// Only sub-issues are known by it.
+    #[serde(default)]
+    pub(super) id: u64,
     pub(super) number: u64,
     html_url: String,
     pub(super) title: String,
@@ -25,6 +31,15 @@ pub(super) struct Issue {
     labels: Vec<Label>,
     #[serde(default)]
     assignees: Vec<Account>,
+    #[serde(default)]
+    milestone: Option<Milestone>,
+    #[serde(default)]
+    repository_url: String,
+    #[serde(default)]
+    pub(super) parent_issue_url: Option<String>,
+    /// Where there is none, the server does not know sub-issues.
+    #[serde(default)]
+    sub_issues_summary: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     pub(super) comments: u64,
     pub(super) created_at: String,
@@ -40,6 +55,18 @@ pub(super) struct Issue {
 enum Label {
     Object { name: String },
     Name(String),
+}
+
+/// A label of the repository, of which only the name matters.
+#[derive(Deserialize)]
+pub(super) struct Named {
+    pub(super) name: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Milestone {
+    pub(super) number: u64,
+    pub(super) title: String,
 }
 
 #[derive(Deserialize)]
@@ -85,25 +112,40 @@ enum Detail {
 impl Issue {
     /// The issue without its comments, which have an endpoint of their own.
     pub(super) fn into_remote(self) -> RemoteIssue {
-        let status = self.status();
+        let (status, parent) = (self.status(), self.parent());
         let labels = self.labels.into_iter().map(|(Label::Object { name } | Label::Name(name))| name).collect();
         let assignee = self.assignees.into_iter().next().map(|account| account.login);
-        let fields = [
+        let mut fields = IssueFields::from([
             (Field::Title, FieldValue::text(self.title)),
             (Field::Body, FieldValue::text(with_lf(self.body.as_deref().unwrap_or_default()))),
             (Field::Status, FieldValue::text(status)),
             (Field::Labels, FieldValue::Set(labels)),
             (Field::Assignee, FieldValue::Text(assignee)),
-        ];
+            (Field::Milestone, FieldValue::Text(self.milestone.map(|milestone| milestone.title))),
+        ]);
+        if parent.is_some() || self.sub_issues_summary.is_some() {
+            fields.insert(Field::Parent, FieldValue::Text(parent));
+        }
         RemoteIssue {
             id: self.number.to_string(),
             key: self.number.to_string(),
             url: self.html_url,
             updated_at: self.updated_at,
             archived: false,
-            fields: fields.into(),
+            fields,
             comments: Vec::new(),
         }
+    }
+
+    /// The parent's number, with its repository if that is another one.
+    fn parent(&self) -> Option<String> {
+        let url = self.parent_issue_url.as_deref()?;
+        let (repository, number) = url.rsplit_once("/issues/")?;
+        if repository == self.repository_url {
+            return Some(number.to_owned());
+        }
+        let (_, name) = repository.rsplit_once("/repos/")?;
+        Some(format!("{name}#{number}"))
     }
 
     /// Whether a lost create can have made this at all.
@@ -136,6 +178,46 @@ impl Issue {
         match (self.state.as_str(), self.state_reason.as_deref()) {
             ("closed", Some(reason @ ("not_planned" | "duplicate"))) => format!("closed:{reason}"),
             (state, _) => state.to_owned(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Pull {
+    number: u64,
+    html_url: String,
+    title: String,
+    #[serde(default)]
+    body: Option<String>,
+    state: String,
+    #[serde(default)]
+    draft: bool,
+    #[serde(default)]
+    merged_at: Option<String>,
+    head: Head,
+    pub(super) updated_at: String,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    r#ref: String,
+}
+
+impl Pull {
+    pub(super) fn into_remote(self) -> RemotePull {
+        let state = match (self.merged_at, self.state.as_str(), self.draft) {
+            (Some(_), ..) => "merged",
+            (None, "open", true) => "draft",
+            (None, state, _) => state,
+        };
+        RemotePull {
+            number: self.number,
+            title: self.title,
+            state: state.to_owned(),
+            branch: self.head.r#ref,
+            url: self.html_url,
+            updated_at: self.updated_at,
+            closes: closed_by(self.body.as_deref().unwrap_or_default()),
         }
     }
 }
@@ -187,16 +269,16 @@ pub(super) fn texts(fields: &IssueFields) -> Map<String, Value> {
     [text(Field::Title, "title"), text(Field::Body, "body")].into_iter().flatten().collect()
 }
 
-/// The body of a create.
-pub(super) fn creation(fields: &IssueFields) -> Value {
-    let mut body = texts(fields);
+/// Labels and assignee, which only a create sends whole.
+pub(super) fn labels_and_assignee(fields: &IssueFields) -> Map<String, Value> {
+    let mut body = Map::new();
     if let Some(FieldValue::Set(labels)) = fields.get(&Field::Labels) {
         body.insert("labels".into(), json!(labels));
     }
     if let Some(login) = fields.get(&Field::Assignee).and_then(FieldValue::as_text) {
         body.insert("assignees".into(), json!([login]));
     }
-    Value::Object(body)
+    body
 }
 
 /// What a refusal's body says, as far as it can be read.
@@ -219,6 +301,7 @@ fn ticket_field(name: &str) -> Option<Field> {
         "state" | "state_reason" => Some(Field::Status),
         "assignee" | "assignees" => Some(Field::Assignee),
         "labels" => Some(Field::Labels),
+        "milestone" => Some(Field::Milestone),
         _ => None,
     }
 }
@@ -243,11 +326,26 @@ mod tests {
     }
 
     #[test]
+    fn a_parent_is_a_number_here_a_path_elsewhere_and_unknown_where_there_are_no_sub_issues() {
+        let parent = |more: serde_json::Value| {
+            let mut json = serde_json::json!({ "number": 7, "html_url": "", "title": "T", "state": "open",
+                "repository_url": "https://api.github.com/repos/o/r", "created_at": "", "updated_at": "" });
+            json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            serde_json::from_value::<Issue>(json).unwrap().into_remote().fields.remove(&Field::Parent)
+        };
+        let at = |url: &str| parent(serde_json::json!({ "parent_issue_url": url }));
+        assert_eq!(at("https://api.github.com/repos/o/r/issues/3"), Some(FieldValue::text("3")));
+        assert_eq!(at("https://api.github.com/repos/o/plans/issues/3"), Some(FieldValue::text("o/plans#3")));
+        assert_eq!(parent(serde_json::json!({ "sub_issues_summary": { "total": 0 } })), Some(FieldValue::Text(None)));
+        assert_eq!(parent(serde_json::json!({})), None);
+    }
+
+    #[test]
     fn an_issue_reads_in_our_terms() {
         let json = serde_json::json!({
             "number": 7, "html_url": "https://github.com/o/r/issues/7", "title": "T", "body": "a\r\nb", "state": "closed",
             "state_reason": "not_planned", "labels": [{"name": "bug"}, "auth"],
-            "assignees": [{"login": "alice"}, {"login": "bob"}], "comments": 0,
+            "assignees": [{"login": "alice"}, {"login": "bob"}], "milestone": {"number": 3, "title": "v1"}, "comments": 0,
             "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-02T00:00:00Z"
         });
         let issue = serde_json::from_value::<Issue>(json).unwrap().into_remote();
@@ -255,6 +353,7 @@ mod tests {
         assert_eq!(issue.fields[&Field::Body], FieldValue::text("a\nb"));
         assert_eq!(issue.fields[&Field::Status], FieldValue::text("closed:not_planned"));
         assert_eq!(issue.fields[&Field::Assignee], FieldValue::text("alice"));
+        assert_eq!(issue.fields[&Field::Milestone], FieldValue::text("v1"));
         assert_eq!(issue.fields[&Field::Labels], FieldValue::Set(["auth".into(), "bug".into()].into()));
     }
 }

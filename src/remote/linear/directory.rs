@@ -1,11 +1,11 @@
-//! The team's states, labels and people: what Linear names by UUID and people by name.
+//! The team's states, labels, people, projects and cycles: what Linear names by UUID and people by name.
 //!
-//! Read when first needed and kept. A label or person that is not found is looked for once more before it is refused;
-//! the workflow is what it was when the remote was opened.
+//! Read when first needed and kept. What is not found is looked for once more before it is refused; the workflow is what
+//! it was when the remote was opened.
 
 use super::{
     client::{Client, Document, document},
-    wire::{Connection, Label, Team, User},
+    wire::{Connection, Cycle, Entry, Label, Team, User},
 };
 use crate::{
     domain::issue::Field,
@@ -13,7 +13,7 @@ use crate::{
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::OnceLock,
@@ -24,16 +24,27 @@ pub(super) const TEAM: Document = document!(Read, "team.graphql");
 pub(super) const LABELS: Document = document!(Read, "labels.graphql");
 pub(super) const USERS: Document = document!(Read, "users.graphql");
 pub(super) const LABEL_CREATE: Document = document!(Write, "label_create.graphql");
+pub(super) const PROJECTS: Document = document!(Read, "projects.graphql");
+pub(super) const MILESTONES: Document = document!(Read, "milestones.graphql");
+pub(super) const CYCLES: Document = document!(Read, "cycles.graphql");
 
-/// Neither lock is held while the other is taken, nor across a request.
+/// No lock is held while another is taken, nor across a request.
 #[derive(Default)]
 pub(super) struct Directory {
+    /// Whether a label that is not there is made.
+    create_labels: bool,
     team: OnceLock<Team>,
     labels: Mutex<Option<Vec<Label>>>,
     users: Mutex<Option<Vec<User>>>,
+    projects: Mutex<Option<Vec<Entry>>>,
+    cycles: Mutex<Option<Vec<Cycle>>>,
 }
 
 impl Directory {
+    pub(super) fn new(create_labels: bool) -> Self {
+        Self { create_labels, ..Self::default() }
+    }
+
     /// The team with this key, with its workflow.
     pub(super) fn team(&self, client: &Client, key: &str) -> Result<&Team, RemoteError> {
         #[derive(Deserialize)]
@@ -65,7 +76,7 @@ impl Directory {
         Ok(ids.iter().map(|id| names.get(id).copied().unwrap_or(id).clone()).collect())
     }
 
-    /// The label of this name that an issue of the team can carry; makes one where there is none.
+    /// The label of this name that an issue of the team can carry; makes one where there is none, if that is wanted.
     pub(super) fn label_id(&self, client: &Client, team: &Team, name: &str) -> Result<String, RemoteError> {
         let found = self.usable(client, team, name)?;
         if let Some(label) = found.iter().find(|label| !label.is_group && label.archived_at.is_none()) {
@@ -74,7 +85,13 @@ impl Directory {
         if found.iter().any(|label| label.is_group) {
             return Err(text::invalid(client.remote(), Field::Labels, format!("{name:?} is a group of labels")));
         }
-        self.create_label(client, team, name)
+        if self.create_labels {
+            return self.create_label(client, team, name);
+        }
+        let known = self.labels(client, |_| true)?;
+        let usable =
+            known.iter().filter(|label| label.is_usable_in(team) && !label.is_group && label.archived_at.is_none());
+        Err(text::unknown_label(client.remote(), "the team", name, usable.map(|label| label.name.as_str())))
     }
 
     /// Every label of this name that an issue of the team may carry.
@@ -84,9 +101,7 @@ impl Directory {
 
     /// Labels of this name, the team's own before the workspace's.
     fn usable(&self, client: &Client, team: &Team, name: &str) -> Result<Vec<Label>, RemoteError> {
-        let fits = |label: &Label| {
-            text::same_name(&label.name, name) && label.team.as_ref().is_none_or(|owner| owner.id == team.id)
-        };
+        let fits = |label: &Label| text::same_name(&label.name, name) && label.is_usable_in(team);
         let labels = self.labels(client, |labels| labels.iter().any(fits))?;
         let mut usable: Vec<_> = labels.into_iter().filter(fits).collect();
         usable.sort_by_key(|label| label.team.is_none());
@@ -139,7 +154,7 @@ impl Directory {
         struct Labels {
             issue_labels: Connection<Label>,
         }
-        cached(&self.labels, enough, || all(client, LABELS, |page: Labels| page.issue_labels))
+        cached(&self.labels, enough, || all(client, LABELS, json!({}), |page: Labels| page.issue_labels))
     }
 
     fn users(&self, client: &Client, enough: impl Fn(&[User]) -> bool) -> Result<Vec<User>, RemoteError> {
@@ -147,7 +162,63 @@ impl Directory {
         struct Users {
             users: Connection<User>,
         }
-        cached(&self.users, enough, || all(client, USERS, |page: Users| page.users))
+        cached(&self.users, enough, || all(client, USERS, json!({}), |page: Users| page.users))
+    }
+
+    /// The team's project of this name.
+    pub(super) fn project_id(&self, client: &Client, team: &Team, name: &str) -> Result<String, RemoteError> {
+        #[derive(Deserialize)]
+        struct Data {
+            team: Projects,
+        }
+        #[derive(Deserialize)]
+        struct Projects {
+            projects: Connection<Entry>,
+        }
+        let such = |projects: &[Entry]| projects.iter().any(|project| text::same_name(&project.name, name));
+        let variables = json!({ "team": team.id });
+        let read = || all(client, PROJECTS, variables, |data: Data| data.team.projects);
+        let projects = cached(&self.projects, such, read)?;
+        text::named(client.remote(), Field::Project, name, &projects, |it| &it.name).map(|it| it.id.clone())
+    }
+
+    /// The project's milestone of this name.
+    pub(super) fn milestone_id(&self, client: &Client, project: &str, name: &str) -> Result<String, RemoteError> {
+        #[derive(Deserialize)]
+        struct Data {
+            project: Milestones,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Milestones {
+            project_milestones: Connection<Entry>,
+        }
+        let variables = json!({ "project": project });
+        let milestones = all(client, MILESTONES, variables, |data: Data| data.project.project_milestones)?;
+        text::named(client.remote(), Field::Milestone, name, &milestones, |it| &it.name).map(|it| it.id.clone())
+    }
+
+    /// The team's cycle of this number, or else of this name.
+    pub(super) fn cycle_id(&self, client: &Client, team: &Team, name: &str) -> Result<String, RemoteError> {
+        #[derive(Deserialize)]
+        struct Data {
+            team: Cycles,
+        }
+        #[derive(Deserialize)]
+        struct Cycles {
+            cycles: Connection<Cycle>,
+        }
+        let numbered = |cycle: &&Cycle| cycle.name.number() == name;
+        let called = |cycle: &Cycle| numbered(&cycle) || text::same_name(&cycle.name.text(), name);
+        let such = |cycles: &[Cycle]| cycles.iter().any(called);
+        let variables = json!({ "team": team.id });
+        let cycles = cached(&self.cycles, such, || all(client, CYCLES, variables, |data: Data| data.team.cycles))?;
+        if let Some(cycle) = cycles.iter().find(numbered) {
+            return Ok(cycle.id.clone());
+        }
+        let named: Vec<Entry> =
+            cycles.into_iter().map(|cycle| Entry { name: cycle.name.text(), id: cycle.id }).collect();
+        text::named(client.remote(), Field::Cycle, name, &named, |it| &it.name).map(|it| it.id.clone())
     }
 }
 
@@ -170,11 +241,13 @@ fn cached<T: Clone>(
 fn all<P: DeserializeOwned, T>(
     client: &Client,
     document: Document,
+    mut variables: Value,
     connection: impl Fn(P) -> Connection<T>,
 ) -> Result<Vec<T>, RemoteError> {
     let (mut nodes, mut after) = (Vec::new(), None::<String>);
     loop {
-        let page = connection(client.run(document, json!({ "after": after }))?);
+        variables["after"] = json!(after);
+        let page = connection(client.run(document, variables.clone())?);
         after = page.next().map(str::to_owned);
         nodes.extend(page.nodes);
         if after.is_none() {

@@ -42,6 +42,10 @@ pub(super) struct Issue {
     pub(super) label_ids: Vec<String>,
     state: Named,
     assignee: Option<Displayed>,
+    pub(super) project: Option<Entry>,
+    project_milestone: Option<Named>,
+    cycle: Option<CycleName>,
+    parent: Option<Parent>,
     /// Only where the operation asks for them.
     pub(super) comments: Option<Connection<Comment>>,
 }
@@ -49,6 +53,32 @@ pub(super) struct Issue {
 #[derive(Deserialize)]
 struct Named {
     name: String,
+}
+
+/// A project, or a milestone of one.
+#[derive(Clone, Deserialize)]
+pub(super) struct Entry {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+#[derive(Deserialize)]
+struct Parent {
+    identifier: String,
+}
+
+/// Cycles have numbers, and some a name besides.
+#[derive(Clone, Deserialize)]
+pub(super) struct CycleName {
+    number: f64,
+    name: Option<String>,
+}
+
+#[derive(Clone, Deserialize)]
+pub(super) struct Cycle {
+    pub(super) id: String,
+    #[serde(flatten)]
+    pub(super) name: CycleName,
 }
 
 #[derive(Deserialize)]
@@ -65,9 +95,16 @@ pub(super) struct Comment {
     updated_at: String,
     body: String,
     pub(super) issue_id: Option<String>,
-    user: Option<Displayed>,
+    user: Option<Author>,
     bot_actor: Option<Bot>,
     external_user: Option<Displayed>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Author {
+    display_name: String,
+    is_me: bool,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +120,13 @@ pub(super) struct Label {
     pub(super) is_group: bool,
     pub(super) archived_at: Option<String>,
     pub(super) team: Option<Identified>,
+}
+
+impl Label {
+    /// Whether issues of the team may carry it: it is the team's own or the workspace's.
+    pub(super) fn is_usable_in(&self, team: &Team) -> bool {
+        self.team.as_ref().is_none_or(|owner| owner.id == team.id)
+    }
 }
 
 #[derive(Clone, Deserialize)]
@@ -112,6 +156,18 @@ pub(super) struct State {
     pub(super) name: String,
     r#type: String,
     position: f64,
+}
+
+impl CycleName {
+    pub(super) fn number(&self) -> String {
+        // `Display` prints a whole number without a fraction.
+        self.number.to_string()
+    }
+
+    /// What a ticket calls it.
+    pub(super) fn text(&self) -> String {
+        self.name.clone().filter(|name| !name.trim().is_empty()).unwrap_or_else(|| self.number())
+    }
 }
 
 impl<T> Connection<T> {
@@ -156,14 +212,24 @@ impl Issue {
             // `Display` prints a whole number without a fraction.
             (Field::Estimate, FieldValue::Text(self.estimate.map(|points| points.to_string()))),
             (Field::Due, FieldValue::Text(self.due_date.clone())),
+            (Field::Project, FieldValue::Text(self.project.as_ref().map(|project| project.name.clone()))),
+            (Field::Milestone, FieldValue::Text(self.project_milestone.as_ref().map(|it| it.name.clone()))),
+            (Field::Cycle, FieldValue::Text(self.cycle.as_ref().map(CycleName::text))),
+            (Field::Parent, FieldValue::Text(self.parent.as_ref().map(|parent| parent.identifier.clone()))),
         ];
         fields.into()
     }
 }
 
 impl Comment {
+    /// Whether it is by the token's account.
+    pub(super) fn is_own(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| user.is_me)
+    }
+
     pub(super) fn into_remote(self) -> RemoteComment {
-        let person = self.user.or(self.external_user).map(|user| user.display_name);
+        let user = self.user.map(|user| user.display_name);
+        let person = user.or_else(|| self.external_user.map(|user| user.display_name));
         let author = person.or_else(|| self.bot_actor.and_then(|bot| bot.name));
         RemoteComment {
             id: self.id,

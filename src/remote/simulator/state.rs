@@ -12,6 +12,7 @@ use crate::{
     domain::{
         Timestamp,
         issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        pull::RemotePull,
         schema::StatusKind,
     },
     remote::{Patch, text},
@@ -38,6 +39,7 @@ pub(super) struct Made {
 pub(super) struct State {
     flavour: Flavour,
     pub(super) whole_seconds: bool,
+    pub(super) refuses_new_labels: bool,
     /// By key.
     issues: BTreeMap<String, RemoteIssue>,
     /// The order of each listing that is not read to its end: the keys not delivered yet.
@@ -50,6 +52,8 @@ pub(super) struct State {
     last_comment: u64,
     /// By key.
     made: BTreeMap<String, Made>,
+    /// By number; only in memory.
+    pulls: BTreeMap<u64, RemotePull>,
 }
 
 impl State {
@@ -57,6 +61,7 @@ impl State {
         Self {
             flavour,
             whole_seconds: false,
+            refuses_new_labels: false,
             issues: BTreeMap::new(),
             listings: BTreeMap::new(),
             listings_begun: 0,
@@ -66,7 +71,12 @@ impl State {
             last_number: 0,
             last_comment: 0,
             made: BTreeMap::new(),
+            pulls: BTreeMap::new(),
         }
+    }
+
+    pub(super) fn flavour(&self) -> &Flavour {
+        &self.flavour
     }
 
     pub(super) fn issues(&self) -> impl Iterator<Item = &RemoteIssue> {
@@ -154,6 +164,11 @@ impl State {
             };
             issue.fields.insert(*field, value);
         }
+        // A milestone stays behind in its project.
+        let moved = issue.fields.get(&Field::Project) != self.get(id)?.fields.get(&Field::Project);
+        if moved && !patch.fields.contains_key(&Field::Milestone) {
+            issue.fields.insert(Field::Milestone, FieldValue::Text(None));
+        }
         Some(self.touch(issue))
     }
 
@@ -186,11 +201,39 @@ impl State {
         Some(comment)
     }
 
+    pub(super) fn edit_comment(&mut self, id: &str, comment: &str, body: &str) -> Option<RemoteComment> {
+        let (mut issue, body, now) = (self.get(id)?.clone(), self.stored_body(body), self.tick());
+        let edited = issue.comments.iter_mut().find(|known| known.id == comment)?;
+        edited.body = body;
+        edited.updated_at.clone_from(&now);
+        let edited = edited.clone();
+        issue.updated_at = now;
+        self.store(issue);
+        Some(edited)
+    }
+
+    /// Leaves the issue's own time as it is: that a deletion moves it is promised by nobody.
+    pub(super) fn delete_comment(&mut self, id: &str, comment: &str) {
+        let Some(mut issue) = self.get(id).cloned() else { return };
+        issue.comments.retain(|known| known.id != comment);
+        self.store(issue);
+    }
+
     /// Somebody else's change.
     pub(super) fn edit(&mut self, key: &str, change: impl FnOnce(&mut RemoteIssue)) -> Option<RemoteIssue> {
         let mut issue = self.issues.get(key)?.clone();
         change(&mut issue);
         Some(self.touch(issue))
+    }
+
+    pub(super) fn propose(&mut self, pull: RemotePull) {
+        let updated_at = self.tick();
+        self.pulls.insert(pull.number, RemotePull { updated_at, ..pull });
+    }
+
+    pub(super) fn pulls_since(&self, since: Option<&str>) -> Vec<RemotePull> {
+        let recent = |pull: &&RemotePull| since.is_none_or(|since| pull.updated_at.as_str() >= since);
+        self.pulls.values().filter(recent).cloned().collect()
     }
 
     /// Removes an issue without a trace, as an administrator can.
@@ -272,14 +315,20 @@ impl State {
         now.iter().filter(stays).cloned().chain(added).collect()
     }
 
-    /// The label of this name in the spelling that was there first.
-    fn label(&self, name: &str) -> String {
+    /// Every label that an issue has.
+    pub(super) fn labels(&self) -> BTreeSet<&str> {
         let sets = self.issues.values().filter_map(|issue| issue.fields.get(&Field::Labels));
-        let mut known = sets.flat_map(|value| match value {
-            FieldValue::Set(names) => names.iter().collect(),
+        let names = sets.flat_map(|value| match value {
+            FieldValue::Set(names) => names.iter().map(String::as_str).collect(),
             FieldValue::Text(_) => Vec::new(),
         });
-        known.find(|known| text::same_name(known, name)).map_or_else(|| name.to_owned(), String::clone)
+        names.collect()
+    }
+
+    /// The label of this name in the spelling that is there.
+    fn label(&self, name: &str) -> String {
+        let known = self.labels().into_iter().find(|known| text::same_name(known, name));
+        known.unwrap_or(name).to_owned()
     }
 }
 

@@ -1,0 +1,52 @@
+//! The remote as far as the schema has fields for it.
+//!
+//! A field that is not read here has no base. So when the schema gets it later, the ticket takes what the remote says, and
+//! its lack of the field is not mistaken for somebody's having cleared it.
+
+use super::cycle::Cycle;
+use crate::{
+    domain::issue::{Field, IssueFields, RemoteIssue},
+    remote::{Lost, Page, PageToken, Patch, Provider, RemoteError},
+};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// The calls of a [`Provider`] that answer issues, each without the fields that are not wanted.
+pub(super) struct Tracker<'c> {
+    provider: &'c dyn Provider,
+    fields: &'c BTreeSet<Field>,
+}
+
+impl Cycle<'_> {
+    pub fn tracker(&self) -> Tracker<'_> {
+        Tracker { provider: &*self.sync.parts.provider, fields: &self.capabilities.fields }
+    }
+}
+
+impl Tracker<'_> {
+    pub fn changed_since(&self, since: Option<&str>, page: Option<&PageToken>) -> Result<Page, RemoteError> {
+        let answer = self.provider.changed_since(since, page)?;
+        Ok(Page { issues: answer.issues.into_iter().map(|issue| self.only(issue)).collect(), ..answer })
+    }
+
+    pub fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError> {
+        Ok(self.provider.fetch(id)?.map(|issue| self.only(issue)))
+    }
+
+    pub fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
+        self.provider.create(intent, fields).map(|issue| self.only(issue))
+    }
+
+    pub fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
+        Ok(self.provider.find_created(lost)?.map(|issue| self.only(issue)))
+    }
+
+    pub fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
+        self.provider.update(id, patch).map(|issue| self.only(issue))
+    }
+
+    fn only(&self, mut issue: RemoteIssue) -> RemoteIssue {
+        issue.fields.retain(|field, _| self.fields.contains(field));
+        issue
+    }
+}
