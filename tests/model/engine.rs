@@ -67,6 +67,8 @@ struct Office {
     settled: Files,
     told: u64,
     commits: Vec<String>,
+    /// Whether a file has had several names since.
+    had_links: bool,
 }
 
 struct Running {
@@ -99,7 +101,8 @@ impl Office {
         let at = Location::discover(&dir).unwrap();
         at.make_state().unwrap();
         let running = Some(Running::start(&at));
-        let mut office = Self { _place: place, at, running, settled: Files::new(), told: 0, commits: Vec::new() };
+        let (settled, commits) = (Files::new(), Vec::new());
+        let mut office = Self { _place: place, at, running, settled, told: 0, commits, had_links: false };
         office.running().engine.catch_up().unwrap();
         office.settled = Files::new();
         office.running().engine.settler.settle_now().unwrap();
@@ -124,6 +127,7 @@ impl Office {
                 let engine = self.running().engine.clone();
                 let announce = |path: &WsPath| engine.settler.touch(path, &Actor::named(EXTERNAL));
                 ops::take(&mut Worldly { world: &mut self.running().world, announce: &announce }, op);
+                self.had_links |= self.running().world.has_hard_links();
             }
             Step::Settle => self.settle(),
             Step::Commit => self.commit(),
@@ -146,8 +150,9 @@ impl Office {
     fn settle(&mut self) {
         let now = self.versioned();
         let engine = self.running().engine.clone();
-        if self.running().world.has_hard_links() {
-            // A write is known by one name; the others are found by a scan.
+        let has_links = self.running().world.has_hard_links();
+        if std::mem::replace(&mut self.had_links, has_links) {
+            // A write is known by one name, which may be gone by now; the others are found by the watcher, or a scan.
             engine.settler.scan().unwrap();
         }
         engine.settler.settle_now().unwrap();

@@ -29,3 +29,14 @@ fn a_file_whose_name_a_folder_has_taken_is_gone_from_the_commit() {
         Step::Commit,
     ]);
 }
+
+#[test]
+fn a_file_that_was_emptied_by_a_name_it_has_no_more_is_known_by_the_other() {
+    let (one, other) = (At { folder: 0, name: 0 }, At { folder: 0, name: 6 });
+    engine::play(&[
+        Step::Op(Op::Create(one, 1)),
+        Step::Op(Op::Link { file: 0, to: other }),
+        Step::Op(Op::Open(0, 3)),
+        Step::Op(Op::Save { editor: 6, at: other, text: 0 }),
+    ]);
+}
