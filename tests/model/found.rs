@@ -40,3 +40,12 @@ fn a_file_that_was_emptied_by_a_name_it_has_no_more_is_known_by_the_other() {
         Step::Op(Op::Save { editor: 6, at: other, text: 0 }),
     ]);
 }
+
+#[test]
+fn a_file_made_executable_after_a_start_without_an_index_is_so_in_the_commit() {
+    engine::play(&[
+        Step::Restart { index_lost: true },
+        Step::Op(Op::Chmod { entry: 0, mode: 2 }),
+        Step::Op(Op::Create(At { folder: 0, name: 0 }, 1)),
+    ]);
+}

@@ -1,7 +1,7 @@
 //! One pass: the touched paths are looked at together, so that what moved is seen at both ends.
 
 use super::{
-    Settler, meaning,
+    EXTERNAL, Settler, meaning,
     moves::{Moves, Vanished},
     queue::{Touch, Touched},
     reading::{self, Bytes, Content},
@@ -353,8 +353,11 @@ impl<'s> Pass<'s> {
     fn updated(&self, path: WsPath, actor: Actor, known: &Known, found: Found) -> Settled {
         let Found { snapshot, stat, .. } = found;
         let (changes, edited) = match (known.current(), &known.content) {
-            // Told already, but the index lost it.
-            (None, Some(content)) if *content == snapshot.content => (Vec::new(), false),
+            // Told already, but the index lost it, and with it whether the file could be executed. Where it can, or somebody
+            // has touched it since, the commit compares.
+            (None, Some(content)) if *content == snapshot.content => {
+                (Vec::new(), snapshot.executable || actor.name != EXTERNAL)
+            }
             (None, Some(_)) => (meaning::unknown_edit(&path, &snapshot), true),
             (old, _) => {
                 let same = |old: &Snapshot| (&old.content, old.executable) == (&snapshot.content, snapshot.executable);
