@@ -148,7 +148,8 @@ fn is_edited(before: &Document, after: &Document, key: &str, wanted: &Fields) {
     assert!(new.ends_with(&old[end..]) && new.len() >= start + (old.len() - end), "the bytes below the field stay");
     let (old_lines, new_lines) = (&old[start..end], &new[start..new.len() - (old.len() - end)]);
     line_ends_stay(old, new);
-    if is_simple(old_lines) {
+    // A block scalar above takes over the blank lines, or they go with the field.
+    if is_simple(&old[..start]) && is_simple(old_lines) {
         comments_stay(old_lines, new_lines, wanted.contains_key(key));
     }
 }
