@@ -123,8 +123,6 @@ fn an_edit_in_the_mount_reaches_github_and_a_remote_edit_is_seen_by_cat() {
     server.post("/repos/alice/tracker/labels", "ghp_bob", &json!({"name": "fixed", "color": "00ff00"}));
     let issue = json!({"title": "Tabs are lost", "body": "On restart.", "labels": ["bug"]});
     let made = server.post("/repos/alice/tracker/issues", GITHUB_TOKEN, &issue);
-    let label = json!({"name": "fixed", "color": "00ff00"});
-    server.post("/repos/alice/tracker/labels", GITHUB_TOKEN, &label);
     let number = made["number"].to_string();
     let workspace = with_github(&server);
     let path = format!("tickets/github/{number}.md");
