@@ -20,7 +20,7 @@ use crate::{
         path::WsPath,
         plan::{self, Presence},
         problem::Severity,
-        snapshot::ContentHash,
+        snapshot::{ContentHash, Snapshot},
         tie::Tie,
     },
     remote::RemoteError,
@@ -175,15 +175,12 @@ impl Cycle<'_> {
     /// Tickets that are to become objects of this remote, parents before their children.
     fn new_tickets(&self) -> Vec<Ticket> {
         let taken: BTreeSet<&WsPath> = self.memory.paths.values().collect();
-        let is_new = |path: &&WsPath| {
-            let snapshot = &self.tickets.files[*path];
-            let wanted = match self.tickets.tie(path, self.name()) {
-                Some(tie) => tie == Tie::New,
-                None => self.is_home_of(path) && !self.is_elsewhere(path),
-            };
+        let is_wanted = |path: &WsPath| match self.tickets.tie(path, self.name()) {
+            Some(tie) => tie == Tie::New,
+            None => self.is_home_of(path) && !self.is_elsewhere(path),
+        };
+        let is_fit = |snapshot: &Snapshot| {
             snapshot.kind == Kind::Ticket
-                && wanted
-                && !taken.contains(path)
                 && snapshot.problems.iter().all(|problem| problem.severity == Severity::Warning)
         };
         let read = |path: &WsPath| match self.read(path) {
@@ -192,7 +189,10 @@ impl Cycle<'_> {
             }
             _ => None,
         };
-        let mut fresh: Vec<Ticket> = self.tickets.files.keys().filter(is_new).filter_map(read).collect();
+        // What costs least is asked first: most files are comments, and most tickets are linked.
+        let fit = self.tickets.files.iter().filter(|(_, snapshot)| is_fit(snapshot)).map(|(path, _)| path);
+        let new = fit.filter(|path| !taken.contains(path) && is_wanted(path));
+        let mut fresh: Vec<Ticket> = new.filter_map(read).collect();
         let parents: BTreeMap<String, Option<String>> =
             fresh.iter().map(|ticket| (ticket.path.stem().to_owned(), self.tickets.parent(&ticket.path))).collect();
         let parent = |name: &String| parents.get(name).cloned().flatten();
