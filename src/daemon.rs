@@ -7,6 +7,7 @@ mod commit;
 mod conflicts;
 pub mod control;
 pub mod detach;
+mod edit;
 mod engine;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 mod field;

@@ -2,20 +2,10 @@
 
 use super::Engine;
 use crate::{
-    domain::{
-        Timestamp, Value,
-        document::Document,
-        op::{Actor, Op, OpKind},
-        path::WsPath,
-        snapshot::ContentHash,
-    },
-    fault,
+    domain::{Value, document::Document, op::Actor, path::WsPath, snapshot::ContentHash},
     workspace::root::ReplaceError,
 };
 use std::io;
-
-/// Times the file is read again because somebody else changed it meanwhile.
-const TRIES: usize = 5;
 
 /// Sets `field` from one value to another (empty: none), in its own lines. Of many who try the same at once, one succeeds:
 /// the others find that it is not `from` any more. Answers what the file was before. Errors have an errno, see
@@ -28,22 +18,12 @@ pub fn set(
     from: &str,
     to: &str,
 ) -> io::Result<ContentHash> {
-    for _ in 0..TRIES {
-        let old = engine.root.read(path)?;
-        let new = changed(engine, path, &old, field, from, to)?;
-        match engine.root.replace(path, Some(&old), &new) {
-            Ok(()) => {
-                fault::point("field.set");
-                let kind = OpKind::Write { offset: 0, len: new.len() as u64 };
-                engine.settler.record(Op { at: Timestamp::now(), actor: actor.clone(), path: path.clone(), kind });
-                return Ok(ContentHash::of(&old));
-            }
-            Err(ReplaceError::Changed) => {}
-            Err(ReplaceError::Busy) => return Err(errno(libc::EBUSY)),
-            Err(ReplaceError::Io(error)) => return Err(error),
-        }
+    let edited = engine.edit(actor, path, |old| changed(engine, path, old, field, from, to).map_err(ReplaceError::Io));
+    match edited {
+        Ok(old) => Ok(ContentHash::of(&old)),
+        Err(ReplaceError::Io(error)) => Err(error),
+        Err(ReplaceError::Busy | ReplaceError::Changed) => Err(errno(libc::EBUSY)),
     }
-    Err(errno(libc::EBUSY))
 }
 
 fn changed(engine: &Engine, path: &WsPath, old: &[u8], field: &str, from: &str, to: &str) -> io::Result<Vec<u8>> {

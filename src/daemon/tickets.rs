@@ -9,9 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Fields, Timestamp, Value,
+        Fields, Value,
         document::Document,
-        op::{Op, OpKind},
         path::WsPath,
         tie::{NEW, NONE, Tie},
     },
@@ -19,8 +18,6 @@ use crate::{
 };
 use anyhow::{anyhow, bail};
 
-/// Times a file is read again because somebody else changed it meanwhile.
-const TRIES: usize = 5;
 /// Bytes of a title that go into a file name.
 const MAX_NAME: usize = 60;
 
@@ -83,7 +80,7 @@ impl Engine {
                 Err(ReplaceError::Changed) => {}
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
-                    self.wrote(&path, document.bytes().len());
+                    self.wrote(&myself(), &path, document.bytes().len());
                     let remotes = self.carry_out(&new.remotes)?;
                     return self.tied(path, remotes);
                 }
@@ -139,31 +136,19 @@ impl Engine {
     }
 
     fn set_tie(&self, path: &WsPath, remote: &str, word: &str) -> anyhow::Result<()> {
-        for _ in 0..TRIES {
-            let old = self.root.read(path)?;
-            let mut document = Document::parse(&old);
+        let tied = |old: &[u8]| -> anyhow::Result<Vec<u8>> {
+            let mut document = Document::parse(old);
             document.set_in("sync", remote, Some(&Value::from(word)))?;
-            if let Some(problem) = self.settler.check(path, document.bytes()) {
-                bail!("{path} has an error: {}", problem.message);
+            match self.settler.check(path, document.bytes()) {
+                Some(problem) => bail!("{path} has an error: {}", problem.message),
+                None => Ok(document.bytes().to_vec()),
             }
-            if document.bytes() == old {
-                return Ok(());
-            }
-            match self.root.replace(path, Some(&old), document.bytes()) {
-                Err(ReplaceError::Changed) => {}
-                Err(error) => return Err(anyhow!("{path}: {error}")),
-                Ok(()) => {
-                    self.wrote(path, document.bytes().len());
-                    return Ok(());
-                }
-            }
-        }
-        bail!("{path} is being written; try again")
-    }
-
-    fn wrote(&self, path: &WsPath, len: usize) {
-        let kind = OpKind::Write { offset: 0, len: len as u64 };
-        self.settler.record(Op { at: Timestamp::now(), actor: myself(), path: path.clone(), kind });
+        };
+        self.edit(&myself(), path, tied).map(drop).map_err(|error| match error.downcast_ref::<ReplaceError>() {
+            Some(ReplaceError::Changed) => anyhow!("{path} is being written; try again"),
+            Some(error) => anyhow!("{path}: {error}"),
+            None => error,
+        })
     }
 
     /// Commits, then syncs these remotes, so that everybody has heard of it when the command ends.
