@@ -72,11 +72,7 @@ fn edit(at: &Location, ticket: &TicketName, args: &ResolveArgs, out: &mut Output
         return Err(advise("--edit needs a terminal", "say --ours or --theirs, or make the file equal to one side"));
     }
     let Response::Status(status) = daemon::ask(at, &Request::Status)? else { unreachable!("status answers status") };
-    let meant = |conflict: &ConflictReport| {
-        ticket.means(&conflict.path, Some(&conflict.key))
-            && args.field.as_ref().is_none_or(|field| *field == conflict.field)
-            && args.remote.as_ref().is_none_or(|remote| *remote == conflict.remote)
-    };
+    let meant = |conflict: &ConflictReport| conflict.is_meant(ticket, args.remote.as_deref(), args.field.as_deref());
     let conflicts: Vec<_> = status.conflicts.into_iter().filter(meant).collect();
     if conflicts.is_empty() {
         return Err(advise(format!("{} has no such conflict", ticket.said), "`trackfs status` lists what there is"));

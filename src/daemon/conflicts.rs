@@ -24,11 +24,7 @@ impl Engine {
         self.whole_index()?;
         self.settle_and_commit(None)?;
         let mut conflicts = self.remotes.conflicts();
-        conflicts.retain(|conflict| {
-            ticket.means(&conflict.path, Some(&conflict.key))
-                && remote.is_none_or(|remote| remote == conflict.remote)
-                && field.is_none_or(|field| field == conflict.field)
-        });
+        conflicts.retain(|conflict| conflict.is_meant(ticket, remote, field));
         let path = only_one(&ticket.said, conflicts.iter().map(|conflict| &conflict.path).collect())?
             .ok_or_else(|| anyhow!("{} has no such conflict; `trackfs status` lists what there is", ticket.said))?;
         let word = match to {

@@ -1,5 +1,6 @@
 //! What the engine answers, in the shapes that `--json` prints. Field names are stable.
 
+use super::control::TicketName;
 use crate::{
     domain::{event::Event, path::WsPath, problem::Problem},
     sync::{Conflict, Done, Report, Row, Trouble},
@@ -58,6 +59,15 @@ pub struct ConflictReport {
     pub base: Option<String>,
     pub local: String,
     pub theirs: String,
+}
+
+impl ConflictReport {
+    /// Whether it is one of those that somebody means who names a ticket and, perhaps, a remote and a field.
+    pub fn is_meant(&self, ticket: &TicketName, remote: Option<&str>, field: Option<&str>) -> bool {
+        ticket.means(&self.path, Some(&self.key))
+            && remote.is_none_or(|remote| remote == self.remote)
+            && field.is_none_or(|field| field == self.field)
+    }
 }
 
 /// What `resolve` settled, and the cycle that carried it out.

@@ -17,7 +17,7 @@ use crate::{
         issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
         markdown,
         path::WsPath,
-        plan::{self, CommentStep, Local},
+        plan::{self, CommentStep, Local, LocalComment},
         snapshot::Snapshot,
     },
     remote::Lost,
@@ -32,20 +32,19 @@ use uuid::Uuid;
 impl Cycle<'_> {
     /// What a step of the plan sends, or why it cannot be sent.
     pub fn comment_job(&self, base: &RemoteIssue, step: &CommentStep) -> Option<Job> {
-        let named = |name: &str| WsPath::new(name).expect("comment files are named by their paths");
         let job = |action, path: &WsPath, refusal| {
             let row: Row = self.row(action, path, Some(&base.key), Vec::new());
             Some(Job { id: Some(base.id.clone()), row, refusal })
         };
         match step {
-            CommentStep::Create { name } => job(Action::Comment, &named(name), None),
-            CommentStep::Edit { name, .. } => job(Action::Edit, &named(name), None),
+            CommentStep::Create { name } => job(Action::Comment, &path_of(name), None),
+            CommentStep::Edit { name, .. } => job(Action::Edit, &path_of(name), None),
             CommentStep::Delete { id } => job(Action::Delete, self.memory.comments.get(id)?, None),
             CommentStep::NotOurs { name, author } => {
                 let reason = format!(
                     "the comment is by {author}, and only its author changes it: put the text back, or answer in a comment of your own"
                 );
-                job(Action::Edit, &named(name), Some(reason))
+                job(Action::Edit, &path_of(name), Some(reason))
             }
             CommentStep::Write(_) | CommentStep::Update { .. } | CommentStep::Conflict { .. } => None,
         }
@@ -61,12 +60,8 @@ impl Cycle<'_> {
     /// Remembers where the files of own comments are now.
     pub fn follow_comments(&mut self, base: &RemoteIssue, ticket: &Ticket) {
         for comment in &base.comments {
-            let its = |file: &&plan::LocalComment| file.remote_id.as_ref() == Some(&comment.id);
-            if let Some(file) = ticket.local.comments.iter().find(its) {
-                self.remember_comment(
-                    comment,
-                    WsPath::new(&*file.name).expect("comment files are named by their paths"),
-                );
+            if let Some(file) = file_of(&ticket.local, &comment.id) {
+                self.remember_comment(comment, path_of(&file.name));
             }
         }
     }
@@ -86,7 +81,7 @@ impl Cycle<'_> {
     fn missing_comments(&self, local: &Local, base: &RemoteIssue) -> Result<Vec<(String, Absence)>, SyncError> {
         let mut missing = Vec::new();
         for comment in base.comments.iter().filter(|comment| self.capabilities.is_own(comment)) {
-            let is_there = local.comments.iter().any(|file| file.remote_id.as_ref() == Some(&comment.id));
+            let is_there = file_of(local, &comment.id).is_some();
             let Some(path) = self.memory.comments.get(&comment.id).filter(|_| !is_there) else { continue };
             let on_disk = self.sync.parts.root.read(path);
             if on_disk.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) && !self.lies_elsewhere(&comment.id)
@@ -275,4 +270,13 @@ impl Cycle<'_> {
         self.change_intent(intent, None);
         self.remember()
     }
+}
+
+/// The file that is this comment.
+fn file_of<'l>(local: &'l Local, id: &str) -> Option<&'l LocalComment> {
+    local.comments.iter().find(|file| file.remote_id.as_deref() == Some(id))
+}
+
+fn path_of(name: &str) -> WsPath {
+    WsPath::new(name).expect("comment files are named by their paths")
 }
