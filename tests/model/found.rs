@@ -49,3 +49,16 @@ fn a_file_made_executable_after_a_start_without_an_index_is_so_in_the_commit() {
         Step::Op(Op::Create(At { folder: 0, name: 0 }, 1)),
     ]);
 }
+
+#[test]
+fn files_of_a_folder_whose_name_a_link_has_taken_are_gone() {
+    let (folder, link) = (At { folder: 2, name: 3 }, At { folder: 0, name: 4 });
+    engine::play(&[
+        Step::Op(Op::Mkdir(folder)),
+        Step::Op(Op::Symlink(link, 0)),
+        Step::Op(Op::Create(At { folder: 3, name: 0 }, 1)),
+        Step::Op(Op::Mkdir(At { folder: 0, name: 0 })),
+        Step::Settle,
+        Step::Op(Op::Rename { from: At { folder: 3, name: 3 }, to: link, onto: Onto::Exchange }),
+    ]);
+}

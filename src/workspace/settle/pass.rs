@@ -117,7 +117,9 @@ impl<'s> Pass<'s> {
     fn expand(&self, touched: Touched) -> Result<Touched, StoreError> {
         let mut all = touched.clone();
         for (path, touch) in touched {
-            if self.settler.root.stat(&path).is_ok_and(|stat| !stat.is_dir()) {
+            let is_file = self.settler.root.stat(&path).is_ok_and(|stat| !stat.is_dir());
+            // One that stands where a folder was says nothing of the files that were in it.
+            if is_file && !self.settler.store.has_below(&path)? {
                 continue;
             }
             self.settler.differing(&path, |below| {

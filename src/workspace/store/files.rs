@@ -116,6 +116,15 @@ impl Store {
         })
     }
 
+    /// Whether events have told of files below a path.
+    pub fn has_below(&self, folder: &WsPath) -> Result<bool, StoreError> {
+        let (from, to) = range(folder);
+        self.journal.read(|connection| {
+            let query = "SELECT EXISTS (SELECT 1 FROM settled WHERE path >= ? AND path < ?)";
+            Ok(connection.prepare_cached(query)?.query_row([from, to], |row| row.get(0))?)
+        })
+    }
+
     /// What is known of a path, from both databases.
     pub fn known(&self, path: &WsPath) -> Result<Known, StoreError> {
         let content = self.journal.read(|connection| {
