@@ -14,6 +14,7 @@ mod intents;
 mod memory;
 mod names;
 mod outbox;
+mod problems;
 mod pull;
 mod pulls;
 mod push;
@@ -24,23 +25,18 @@ mod tracker;
 
 pub use conflict::conflicts;
 pub use memory::Conflict;
+pub use problems::problems;
 pub use resolve::{Settled, Side, Word};
 
 use crate::{
-    domain::{
-        Clock, Timestamp,
-        document::{Document, Position},
-        merge::MergeText,
-        path::WsPath,
-        problem::Problem,
-    },
+    domain::{Clock, Timestamp, merge::MergeText, path::WsPath, problem::Problem},
     git::{GitError, Repo},
     remote::{Budget, Provider, RemoteError},
     workspace::{
         config::{RemoteConfig, SyncConfig},
         root::Root,
         settle::Settler,
-        store::{OutboxEntry, OutboxState, Store, StoreError},
+        store::{OutboxState, Store, StoreError},
     },
 };
 use backoff::Wait;
@@ -279,23 +275,10 @@ impl Syncer {
         Ok(conflict::conflicts(&self.parts.store, &self.parts.name)?)
     }
 
-    /// What the remote refused, as problems of the tickets, and edits of files that are only to be read.
+    /// What a person should know about files and this remote.
     pub fn problems(&self) -> Result<Vec<Problem>, SyncError> {
-        let refused = |entry: &OutboxEntry| entry.remote == self.parts.name && entry.state == OutboxState::Refused;
-        let problem = |entry: OutboxEntry| {
-            let place = self.place_of(&entry);
-            outbox::problem(entry, place)
-        };
-        let mut problems: Vec<Problem> = self.parts.store.outbox()?.into_iter().filter(refused).map(problem).collect();
-        problems.extend(pulls::problems(&self.parts.store, &self.parts.name)?);
-        Ok(problems)
-    }
-
-    /// Where the field stands that was refused, if it was one that the file shows.
-    fn place_of(&self, entry: &OutboxEntry) -> Option<Position> {
-        let [field] = &entry.what[..] else { return None };
-        let bytes = self.parts.root.read(&entry.path).ok()?;
-        Document::parse(&bytes).value_position(field)
+        let Parts { root, store, name, config, .. } = &self.parts;
+        Ok(problems(root, store, name, config)?)
     }
 
     pub fn health(&self) -> Result<RemoteHealth, SyncError> {

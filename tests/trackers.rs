@@ -74,6 +74,28 @@ fn making_the_file_equal_to_the_tracker_ends_a_conflict() {
 }
 
 #[test]
+fn what_a_tracker_refuses_is_a_problem_of_the_ticket_until_it_is_mended() {
+    let workspace = workspace();
+    let long = "long ".repeat(100);
+    workspace.write("tickets/eng/a.md", &format!("---\nstatus: todo\ntitle: {long}\n---\n"));
+    workspace.ok(&["sync"]);
+    let status = workspace.json(&["status"]);
+    let problem = &status["problems"][0];
+    assert_eq!(
+        (&problem["path"], &problem["code"]),
+        (&json!("tickets/eng/a.md"), &json!("remote-refused")),
+        "{status}"
+    );
+    let said = workspace.ok(&["status"]);
+    assert!(said.contains("tickets/eng/a.md") && said.contains("eng did not take the create: "), "{said}");
+
+    workspace.write("tickets/eng/a.md", "---\nstatus: todo\ntitle: Short\n---\n");
+    workspace.ok(&["sync"]);
+    assert_eq!(workspace.json(&["status"])["problems"], json!([]));
+    assert_eq!(issues(&workspace, "eng").len(), 1);
+}
+
+#[test]
 fn what_has_no_conflict_or_no_terminal_is_said() {
     let workspace = in_conflict();
     for (arguments, reason) in [

@@ -299,10 +299,11 @@ impl Engine {
         [self.settler.trouble(), disk_trouble(&self.at.state)].into_iter().flatten()
     }
 
-    /// What is wrong with files, and what a crash left of saves.
+    /// What is wrong with files, what a crash left of saves, and what the remotes did not take.
     pub fn problems(&self) -> anyhow::Result<Vec<Problem>> {
         let mut problems = self.store.problems()?;
         problems.extend(torn::problems(&self.at.state));
+        problems.extend(self.remotes.problems()?);
         Ok(problems)
     }
 

@@ -6,7 +6,7 @@ use super::{
     report::{ConflictReport, RemoteReport, RemoteStatus, SettledReport, SyncRow},
 };
 use crate::{
-    domain::{Clock, issue::FieldValue, path::WsPath},
+    domain::{Clock, issue::FieldValue, path::WsPath, problem::Problem},
     git::{self, Repo},
     remote,
     sync::{self, HealthState, Options, Parts, RemoteHealth, Report, Settled, SyncError, Syncer, Word},
@@ -153,6 +153,15 @@ impl Remotes {
     /// By remote and ticket, as of the last cycles.
     pub fn conflicts(&self) -> Vec<ConflictReport> {
         self.current().iter().flat_map(|remote| remote.conflicts()).collect()
+    }
+
+    /// What people should know about files and their remotes.
+    pub fn problems(&self) -> anyhow::Result<Vec<Problem>> {
+        let mut problems = Vec::new();
+        for remote in self.current() {
+            problems.extend(sync::problems(&self.tools.root, &self.tools.store, &remote.name, &remote.config)?);
+        }
+        Ok(problems)
     }
 
     /// Settles a ticket's conflicts with one remote; answers how, and what each that was settled gave up.

@@ -4,12 +4,7 @@
 
 use super::{Action, Row, intents::Sent};
 use crate::{
-    domain::{
-        Timestamp,
-        document::Position,
-        path::WsPath,
-        problem::{Problem, Severity},
-    },
+    domain::{Timestamp, path::WsPath},
     fault,
     workspace::store::{OutboxEntry, OutboxState, Store, StoreError},
 };
@@ -136,20 +131,5 @@ impl Action {
             Self::Edit => "edit",
             Self::Delete => "delete",
         }
-    }
-}
-
-/// A refused entry, as a problem of its ticket: at the field in question, where there is one.
-pub(super) fn problem(entry: OutboxEntry, place: Option<Position>) -> Problem {
-    let Position { line, column } = place.unwrap_or(Position { line: 1, column: 1 });
-    let reason = entry.last_error.unwrap_or_else(|| "no reason given".to_owned());
-    Problem {
-        path: entry.path,
-        line,
-        column,
-        severity: Severity::Warning,
-        code: "remote-refused".to_owned(),
-        message: format!("{} did not take the {}: {reason}", entry.remote, entry.action),
-        help: Some("it is sent again when the ticket changes".to_owned()),
     }
 }

@@ -3,16 +3,8 @@
 //! A file is written when the pull request changed, over whatever stands there. What was written is remembered, so that an
 //! edit shows as a problem until then.
 
-use super::{SyncError, cycle::Cycle, files::WriteError, memory::Memory};
-use crate::{
-    domain::{
-        path::WsPath,
-        problem::{Problem, Severity},
-        pull::RemotePull,
-        snapshot::ContentHash,
-    },
-    workspace::store::{Store, StoreError},
-};
+use super::{SyncError, cycle::Cycle, files::WriteError};
+use crate::domain::{path::WsPath, pull::RemotePull, snapshot::ContentHash};
 
 impl Cycle<'_> {
     /// Writes the files of pull requests that changed.
@@ -45,23 +37,4 @@ impl Cycle<'_> {
         let reason = error.to_string();
         self.report.deferred.push(super::Trouble { path: Some(path), reason });
     }
-}
-
-/// Files of pull requests that somebody edited.
-pub(super) fn problems(store: &Store, remote: &str) -> Result<Vec<Problem>, StoreError> {
-    let mut problems = Vec::new();
-    for (path, written) in Memory::load(store, remote)?.pulls {
-        if store.snapshot(&path)?.is_some_and(|snapshot| snapshot.content != written) {
-            problems.push(Problem {
-                path,
-                line: 1,
-                column: 1,
-                severity: Severity::Warning,
-                code: "read-only".to_owned(),
-                message: format!("it shows a pull request of {remote}, and what is edited here is not sent"),
-                help: Some("the next change there overwrites it".to_owned()),
-            });
-        }
-    }
-    Ok(problems)
 }

@@ -1,0 +1,60 @@
+//! What a person should know about files and a remote, as problems of the files. Asks neither the remote nor git.
+
+use super::memory::Memory;
+use crate::{
+    domain::{
+        document::{Document, Position},
+        path::WsPath,
+        problem::{Problem, Severity},
+    },
+    workspace::{
+        config::RemoteConfig,
+        root::Root,
+        store::{OutboxEntry, OutboxState, Store, StoreError},
+    },
+};
+
+/// What a remote refused, and edits of files that it alone writes.
+pub fn problems(root: &Root, store: &Store, remote: &str, config: &RemoteConfig) -> Result<Vec<Problem>, StoreError> {
+    let is_refused = |entry: &OutboxEntry| entry.remote == remote && entry.state == OutboxState::Refused;
+    let refused = store.outbox()?.into_iter().filter(is_refused).map(|entry| refused(root, entry));
+    let mut problems: Vec<_> = refused.collect();
+    if config.pulls {
+        for (path, written) in Memory::load(store, remote)?.pulls {
+            if store.snapshot(&path)?.is_some_and(|snapshot| snapshot.content != written) {
+                problems.push(edited_pull(remote, path));
+            }
+        }
+    }
+    Ok(problems)
+}
+
+/// At the field in question, if it was one that the file shows.
+fn refused(root: &Root, entry: OutboxEntry) -> Problem {
+    let place = match &entry.what[..] {
+        [field] => root.read(&entry.path).ok().and_then(|bytes| Document::parse(&bytes).value_position(field)),
+        _ => None,
+    };
+    let reason = entry.last_error.unwrap_or_else(|| "no reason given".to_owned());
+    Problem {
+        message: format!("{} did not take the {}: {reason}", entry.remote, entry.action),
+        help: Some("it is sent again when the ticket changes".to_owned()),
+        ..warning(entry.path, place.unwrap_or(TOP), "remote-refused")
+    }
+}
+
+fn edited_pull(remote: &str, path: WsPath) -> Problem {
+    Problem {
+        message: format!("it shows a pull request of {remote}, and what is edited here is not sent"),
+        help: Some("the next change there overwrites it".to_owned()),
+        ..warning(path, TOP, "read-only")
+    }
+}
+
+const TOP: Position = Position { line: 1, column: 1 };
+
+fn warning(path: WsPath, place: Position, code: &str) -> Problem {
+    let Position { line, column } = place;
+    let (severity, code) = (Severity::Warning, code.to_owned());
+    Problem { path, line, column, severity, code, message: String::new(), help: None }
+}
