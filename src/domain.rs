@@ -14,6 +14,7 @@ pub mod markdown;
 pub mod merge;
 pub mod message;
 pub mod names;
+pub mod nearest;
 pub mod op;
 pub mod path;
 pub mod plan;

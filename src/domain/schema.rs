@@ -4,11 +4,9 @@
 //! not know are the user's own.
 
 mod check;
-mod nearest;
 mod parse;
 
 pub(super) use check::{faults, problem};
-pub use nearest::nearest;
 
 use super::{document::Document, path::WsPath, problem::Problem};
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 use super::RemoteError;
 use crate::domain::{
     issue::{Capabilities, Field, FieldValue, IssueFields},
-    schema::nearest,
+    nearest::nearest,
 };
 
 /// Why a milestone is refused to an issue of Linear's that is in no project.

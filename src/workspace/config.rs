@@ -1,6 +1,6 @@
 //! `.trackfs/config.yaml`: how this workspace behaves. Tracked, commented, and free of secrets.
 
-use crate::domain::path::WsPath;
+use crate::domain::{nearest::nearest, path::WsPath};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -272,29 +272,6 @@ fn explain(error: &serde_saphyr::Error) -> String {
 }
 
 /// The known key that takes fewest edits to reach, if that is few for its length.
-fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|key| (edits(word, key), key))
-        .min()
-        .filter(|(edits, key)| *edits <= 1 + key.len() / 4)
-        .map(|(_, key)| key)
-}
-
-/// Levenshtein distance.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, right) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(left != *right);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 impl CommitConfig {
     pub fn idle(&self) -> Duration {
         Duration::from_secs_f64(self.idle)
@@ -351,7 +328,7 @@ mod tests {
     #[test]
     fn every_error_says_where_and_what() {
         let cases = [
-            ("settle:\n  quiet: 5\n", "line 2, column 3: unknown key `quiet`; did you mean `quiet_ms`?"),
+            ("settle:\n  quite_ms: 5\n", "line 2, column 3: unknown key `quite_ms`; did you mean `quiet_ms`?"),
             ("vaildation: on\n", "line 1, column 1: unknown key `vaildation`; did you mean `validation`?"),
             ("zzz: 1\n", "line 1, column 1: unknown key `zzz`"),
             ("remotes: {}\nremotes: {}\n", "line 2, column 1: `remotes` is set twice; make one of the two"),

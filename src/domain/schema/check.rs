@@ -1,9 +1,10 @@
 //! What is wrong with a ticket's document, by the schema.
 
-use super::{FieldDef, FieldKind, Schema, nearest};
+use super::{FieldDef, FieldKind, Schema};
 use crate::domain::{
     Value,
     document::{Document, Fault, FaultKind, Position, scalar::is_date},
+    nearest::nearest,
     path::WsPath,
     problem::{Problem, Severity},
     snapshot::first_line,

@@ -1,11 +1,12 @@
 //! Reads `.trackfs/schema.yaml`. All that is wrong is reported at once, each with its place.
 
-use super::{FieldDef, FieldKind, Schema, StatusDef, StatusKind, nearest, problem};
+use super::{FieldDef, FieldKind, Schema, StatusDef, StatusKind, problem};
 use crate::domain::{
     document::{
         Position,
         yaml::{self, Content, Key, Node},
     },
+    nearest::nearest,
     path::WsPath,
     problem::{Problem, Severity},
     text::scalar_text,
