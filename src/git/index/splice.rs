@@ -17,7 +17,7 @@ const STAT: usize = 40;
 const SIZE: Range<usize> = 36..40;
 /// Mode in an entry.
 const MODE: Range<usize> = 24..28;
-const ID: usize = 20;
+pub(super) const ID: usize = 20;
 const FLAGS: usize = STAT + ID;
 const NAME: usize = FLAGS + 2;
 const EXTENDED: u16 = 0x4000;
