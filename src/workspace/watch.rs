@@ -8,7 +8,10 @@ use super::{
     settle::{EXTERNAL, Settler},
 };
 use crate::domain::{op::Actor, path::WsPath};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::Flag};
+use notify::{
+    EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
+    event::{Flag, ModifyKind},
+};
 use parking_lot::{Condvar, Mutex};
 use std::{
     ffi::OsStr,
@@ -28,6 +31,8 @@ use std::{
 const SCAN_INTERVAL: Duration = Duration::from_secs(30);
 /// How long a change takes to be told, at most; after that nothing is known of it.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A file that is written to on and on is told of once in this time: the kernel makes one event of those that wait.
+const AGAIN: Duration = Duration::from_millis(1);
 /// Names of our own temporary files, which are nobody's change.
 const OUR_PREFIX: &str = ".trackfs-";
 const OUR_SUFFIX: &str = ".tmp";
@@ -76,6 +81,7 @@ impl Watcher {
             settler: settler.clone(),
             needs: needs.clone(),
             state,
+            written: None,
         };
         let (state, first) = (handler.state.clone(), handler.clone());
         // A daemon that was killed may have left one.
@@ -124,6 +130,8 @@ struct Handler {
     settler: Arc<Settler>,
     needs: Sender<Need>,
     state: Arc<State>,
+    /// The file of the last event, if that was a write.
+    written: Option<PathBuf>,
 }
 
 impl notify::EventHandler for Handler {
@@ -142,6 +150,12 @@ impl notify::EventHandler for Handler {
         for path in event.paths.iter().filter_map(|path| relative(&self.base, path)) {
             self.settler.touch(&path, &Actor::named(EXTERNAL));
         }
+        let is_write = matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
+        let written = event.paths.into_iter().next().filter(|_| is_write);
+        if written.is_some() && written == self.written {
+            thread::sleep(AGAIN);
+        }
+        self.written = written;
     }
 }
 
@@ -332,6 +346,7 @@ mod tests {
             settler: settler.clone(),
             needs,
             state: state.clone(),
+            written: None,
         };
         let overflow = notify::Event::new(EventKind::Other).set_flag(Flag::Rescan);
         notify::EventHandler::handle_event(&mut handler, Ok(overflow));
