@@ -360,6 +360,18 @@ fn the_last_writer_to_close_ends_the_save() {
 }
 
 #[test]
+fn an_fsync_waits_for_the_journal_unless_the_name_is_a_scratch_name() {
+    let world = World::new();
+    for (name, waits) in [("tickets/t.md.tmp", 0), ("tickets/t.md", 1), ("notes", 2)] {
+        let fh = world.create(name);
+        world.write(fh, GOOD);
+        world.fs.fsync(&world.me, fh, false).unwrap();
+        assert_eq!(world.host.durable.load(Ordering::Relaxed), waits, "{name}");
+        world.close(fh).unwrap();
+    }
+}
+
+#[test]
 fn an_fsync_of_a_bad_ticket_is_durable_and_refused() {
     let world = World::new();
     let fh = world.create("tickets/t.md");

@@ -5,13 +5,16 @@ use crate::domain::op::Actor;
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
-    fs,
+    fs::File,
+    io::{self, Read},
     time::{Duration, Instant},
 };
 
 /// A process may `exec` another program, or end and its number be reused: a name is believed for this long.
 const BELIEVED: Duration = Duration::from_millis(200);
 const MOST: usize = 256;
+/// More than the system says of a process.
+const STATUS: usize = 4096;
 
 /// Names of the processes seen a moment ago.
 #[derive(Default)]
@@ -42,14 +45,21 @@ impl Actors {
 /// FUSE names the thread that called; the actor is its process.
 fn look_up(caller: &Caller) -> Actor {
     let unknown = Actor { name: String::new(), pid: caller.pid, uid: caller.uid };
-    let Ok(status) = fs::read_to_string(format!("/proc/{}/status", caller.pid)) else { return unknown };
+    let Ok(status) = read_at_once(&format!("/proc/{}/status", caller.pid)) else { return unknown };
     let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let pid = field("Tgid:").and_then(|pid| pid.parse().ok()).unwrap_or(caller.pid);
     let name = match pid == caller.pid {
         true => field("Name:").unwrap_or_default().to_owned(),
-        false => fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned(),
+        false => read_at_once(&format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned(),
     };
     Actor { name, pid, uid: caller.uid }
+}
+
+/// These files say that they are empty, and would be read in pieces.
+fn read_at_once(path: &str) -> io::Result<String> {
+    let mut text = String::with_capacity(STATUS);
+    File::open(path)?.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 #[cfg(test)]

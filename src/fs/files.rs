@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
+        layout,
         op::{Actor, OpKind},
         path::WsPath,
     },
@@ -235,8 +236,12 @@ impl Fs {
         if file.unsaved.load(Ordering::Relaxed) {
             self.record(self.actor_of(file, caller), file.node.path(), OpKind::Fsync);
         }
-        // The file and the journal go to the disk at the same time.
-        self.host.hasten();
+        // What happens under a scratch name means nothing until the name is another one.
+        let journalled = !file.node.path().is_some_and(|path| layout::is_scratch(path.file_name()));
+        if journalled {
+            // The file and the journal go to the disk at the same time.
+            self.host.hasten();
+        }
         let fd = file.fd()?;
         if data_only {
             fs::fdatasync(fd)?
@@ -244,7 +249,9 @@ impl Fs {
             fs::fsync(fd)?
         }
         fault::point("save.synced");
-        self.host.durable()?;
+        if journalled {
+            self.host.durable()?;
+        }
         self.judge(file)
     }
 
