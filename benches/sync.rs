@@ -22,7 +22,7 @@ use trackfs::{
     },
     git::{Repo, merge_text},
     remote::{
-        Lost, Page, PageToken, Patch, Provider, RemoteError,
+        Lost, Page, PageToken, Patch, Provider, RemoteError, Search,
         simulator::{Flavour, Simulator},
     },
     sync::{Options, Parts, Syncer},
@@ -80,8 +80,8 @@ impl Provider for Library {
         unreachable!("nothing is new")
     }
 
-    fn find_created(&self, _: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
-        Ok(None)
+    fn find_created(&self, _: &Lost<'_>) -> Result<Search, RemoteError> {
+        Ok(Search::Nothing)
     }
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {

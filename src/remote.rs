@@ -86,9 +86,9 @@ pub trait Provider: Send + Sync {
     /// same intent returns the first call's issue.
     fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError>;
 
-    /// Finds what an earlier [`create`](Self::create) with an unknown outcome made, if anything, even when somebody changed
-    /// it since. Never by search.
-    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError>;
+    /// Looks for what an earlier [`create`](Self::create) with an unknown outcome made, even when somebody changed it since.
+    /// Never by a search index.
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Search, RemoteError>;
 
     /// Changes the named fields and no others, and returns the issue as the remote has it afterwards.
     /// Sets are applied as members added and removed against `patch.base`.
@@ -147,7 +147,7 @@ impl<P: Provider + ?Sized> Provider for Arc<P> {
         (**self).create(intent, fields)
     }
 
-    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Search, RemoteError> {
         (**self).find_created(lost)
     }
 
@@ -195,6 +195,28 @@ pub struct Lost<'l> {
 impl Lost<'_> {
     pub(crate) fn text(&self, field: Field) -> &str {
         self.fields.get(&field).and_then(FieldValue::as_text).unwrap_or_default()
+    }
+}
+
+/// What became of a lost create, as far as it can be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// It made this.
+    Found(Box<RemoteIssue>),
+    /// It made nothing that shows.
+    Nothing,
+    /// Each of these keys may be it, changed since.
+    Several(Vec<String>),
+}
+
+impl Search {
+    /// The issue that was made as what was sent, where one is `exact`, else the only one that may be it, changed since.
+    pub(crate) fn of(exact: Option<RemoteIssue>, changed: Vec<RemoteIssue>) -> Self {
+        match (exact, <[RemoteIssue; 1]>::try_from(changed)) {
+            (Some(made), _) | (None, Ok([made])) => Self::Found(Box::new(made)),
+            (None, Err(changed)) if changed.is_empty() => Self::Nothing,
+            (None, Err(changed)) => Self::Several(changed.into_iter().map(|issue| issue.key).collect()),
+        }
     }
 }
 

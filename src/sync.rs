@@ -7,6 +7,7 @@
 mod backoff;
 mod comments;
 mod conflict;
+mod create;
 mod cycle;
 mod files;
 mod import;

@@ -54,6 +54,7 @@ conformance! {
     an_over_long_body_is_refused_before_sending,
     an_empty_title_is_refused_before_sending,
     a_lost_answer_is_ambiguous_and_what_was_made_is_found,
+    a_lost_issue_that_was_edited_is_found_unless_it_may_be_one_of_several,
     a_lost_request_is_ambiguous_and_nothing_is_found,
     a_repeated_intent_makes_one_issue_where_creates_are_idempotent,
     a_lost_comment_is_found,

@@ -18,7 +18,7 @@ use trackfs::{
         issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
     },
     remote::{
-        Budget, Lost, Page, PageToken, Patch, Provider, RemoteError,
+        Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Search,
         simulator::{Fault, Flavour, Simulator},
     },
     sync::{Action, HealthState, Options, Report, Side, SyncError, Syncer, Word},
@@ -378,7 +378,7 @@ fn a_create_cut_off_anywhere_makes_exactly_one_object() {
 
             let syncer = world.remote("there", &simulator);
             for _ in 0..3 {
-                world.later(60);
+                world.later(150);
                 world.cycle(&syncer);
             }
             let key = only(&simulator).key;
@@ -411,7 +411,7 @@ fn a_create_whose_answer_is_lost_makes_exactly_one_object() {
             simulator.inject(fault);
             let _ = syncer.push();
             for _ in 0..3 {
-                world.later(60);
+                world.later(150);
                 world.cycle(&syncer);
             }
             assert!(world.read("tickets/new.md").contains(&only(&simulator).key), "{fault:?}");
@@ -457,12 +457,166 @@ fn a_lost_create_is_not_repeated_while_a_listing_may_not_show_it_yet() {
     simulator.inject(Fault::Before);
     for _ in 0..3 {
         world.cycle(&syncer);
-        world.later(30);
+        world.later(90);
     }
     assert!(simulator.issues().is_empty(), "a person asked for it three times, and it is too early all the same");
     world.later(60);
     world.cycle(&syncer);
     assert!(world.read("tickets/new.md").contains(&only(&simulator).key));
+}
+
+/// A workspace in step, and a create whose answer never came: a request that GitHub may carry out yet.
+fn asked_and_unanswered(world: &World, simulator: &Arc<Simulator>) -> Syncer {
+    let syncer = world.remote("hub", simulator);
+    simulator.add(&titled("There before"));
+    world.cycle(&syncer);
+    world.write("tickets/new.md", "---\ntitle: New\nstatus: todo\n---\nText.\n");
+    world.settle();
+    simulator.inject(Fault::Before);
+    syncer.push().unwrap();
+    syncer
+}
+
+/// What GitHub makes of a request, however late.
+fn carry_out(simulator: &Simulator, title: &str, body: &str) -> String {
+    let fields = [(Field::Title, FieldValue::text(title)), (Field::Body, FieldValue::text(body))];
+    simulator.create(Uuid::new_v4(), &fields.into()).unwrap().key
+}
+
+#[test]
+fn a_lost_create_is_known_by_its_first_request_however_the_ticket_and_the_tracker_went_on() {
+    let (world, simulator) = (World::new(), github());
+    let syncer = asked_and_unanswered(&world, &simulator);
+    world.edit("tickets/new.md", "title: New", "title: Newer");
+    simulator.add(&titled("Heard meanwhile"));
+    world.later(400);
+    simulator.inject(Fault::Before);
+    world.cycle(&syncer);
+    let key = carry_out(&simulator, "New", "Text.");
+    set(&simulator, &key, Field::Body, "Text, and more of it.");
+    (0..3).for_each(|_| {
+        world.later(400);
+        world.cycle(&syncer);
+    });
+    assert_eq!(simulator.issues().len(), 3, "{:?}", simulator.issues());
+    let ticket = world.read("tickets/new.md");
+    assert!(ticket.contains(&format!("hub: \"{key}\"")) && ticket.contains("and more of it"), "{ticket}");
+    let made = simulator.issues().into_iter().find(|issue| issue.key == key).unwrap();
+    assert_eq!(text(&made, Field::Title), "Newer");
+}
+
+#[test]
+fn what_could_not_be_looked_for_is_not_sent_again() {
+    let (world, simulator) = (World::new(), github());
+    let syncer = asked_and_unanswered(&world, &simulator);
+    carry_out(&simulator, "New", "Text.");
+    world.later(400);
+    simulator.inject(Fault::Server);
+    syncer.push().unwrap();
+    assert_eq!(simulator.issues().len(), 2, "the search failed, and the create may be carried out long since");
+    (0..2).for_each(|_| drop(world.cycle(&syncer)));
+    assert!(world.read("tickets/new.md").contains("hub: \"2\""), "{}", world.read("tickets/new.md"));
+
+    world.write("tickets/new/comments/mine.md", "Said.\n");
+    world.settle();
+    simulator.inject(Fault::Before);
+    syncer.push().unwrap();
+    simulator.comment("2", Uuid::new_v4(), "Said.").unwrap();
+    world.later(400);
+    simulator.inject(Fault::Server);
+    syncer.push().unwrap();
+    (0..2).for_each(|_| drop(world.cycle(&syncer)));
+    assert_eq!(simulator.issues()[1].comments.len(), 1);
+    assert!(world.store.outbox().unwrap().is_empty());
+}
+
+#[test]
+fn what_was_never_sent_is_asked_for_as_the_ticket_says_now() {
+    let (world, simulator) = (World::new(), github());
+    let syncer = world.remote("hub", &simulator);
+    world.cycle(&syncer);
+    world.write("tickets/new.md", "---\ntitle: New\nstatus: todo\n---\n");
+    world.settle();
+    simulator.inject(Fault::Offline);
+    syncer.push().unwrap_err();
+    world.edit("tickets/new.md", "title: New", "title: Newer");
+    world.cycle(&syncer);
+    world.cycle(&syncer);
+    assert_eq!(text(&only(&simulator), Field::Title), "Newer");
+    assert_eq!(simulator.writes(), ["create 1"], "and not renamed after it was made");
+}
+
+#[test]
+fn a_ticket_that_is_moved_or_mended_while_its_create_is_open_makes_one_object() {
+    for moved in [true, false] {
+        let (world, simulator) = (World::new(), github());
+        let syncer = asked_and_unanswered(&world, &simulator);
+        let ticket = if moved { "tickets/renamed.md" } else { "tickets/new.md" };
+        if moved {
+            world.rename("tickets/new.md", ticket);
+        } else {
+            world.edit(ticket, "status: todo", "status: [");
+        }
+        world.later(if moved { 60 } else { 400 });
+        world.cycle(&syncer);
+        let key = carry_out(&simulator, "New", "Text.");
+        if !moved {
+            world.edit(ticket, "status: [", "status: todo");
+        }
+        (0..2).for_each(|_| drop(world.cycle(&syncer)));
+        assert!(world.read(ticket).contains(&format!("hub: \"{key}\"")), "{moved}: {}", world.read(ticket));
+        assert_eq!((simulator.issues().len(), world.store.outbox().unwrap()), (2, vec![]), "{moved}");
+    }
+}
+
+/// An unanswered create, and two issues of its title that were edited since: it may have made either.
+fn unclear(world: &World, simulator: &Arc<Simulator>) -> (Syncer, [String; 2]) {
+    let syncer = asked_and_unanswered(world, simulator);
+    let keys = ["one", "two"].map(|body| {
+        let key = carry_out(simulator, "New", "Text.");
+        set(simulator, &key, Field::Body, body);
+        key
+    });
+    world.later(400);
+    (0..3).for_each(|_| drop(world.cycle(&syncer)));
+    (syncer, keys)
+}
+
+#[test]
+fn a_create_that_several_issues_may_have_come_from_waits_for_a_persons_word() {
+    let (world, simulator) = (World::new(), github());
+    let (syncer, keys) = unclear(&world, &simulator);
+    assert_eq!(simulator.issues().len(), 3);
+    assert_eq!((syncer.health().unwrap().held, world.files("tickets").len()), (1, 2), "neither is pulled");
+    let [problem] = &syncer.problems().unwrap()[..] else { panic!("{:?}", syncer.problems()) };
+    let said = problem.to_string();
+    for part in ["tickets/new.md", "hub did not answer, and 2 or 3 may be what it made"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(problem.help.as_ref().unwrap().contains("`trackfs link new hub:KEY`"), "{problem:?}");
+    let writes = simulator.writes();
+    world.later(100_000);
+    syncer.push().unwrap();
+    assert_eq!(simulator.writes(), writes, "time alone does not tell");
+
+    world.edit("tickets/new.md", "status: todo", &format!("status: todo\nsync: {{hub: {}}}", keys[0]));
+    (0..3).for_each(|_| drop(world.cycle(&syncer)));
+    assert_eq!(
+        (simulator.writes(), world.files("tickets")),
+        (writes, ["1.md", "3.md", "new.md"].map(str::to_owned).into())
+    );
+    assert!(world.store.outbox().unwrap().is_empty() && syncer.problems().unwrap().is_empty());
+}
+
+#[test]
+fn a_yes_means_that_none_of_several_issues_came_from_the_create() {
+    let (world, simulator) = (World::new(), github());
+    let (syncer, _) = unclear(&world, &simulator);
+    syncer.sync(Options { yes: true, ..Options::default() }).unwrap();
+    (0..2).for_each(|_| drop(world.cycle(&syncer)));
+    assert!(world.read("tickets/new.md").contains("hub: \"4\""), "{}", world.read("tickets/new.md"));
+    assert_eq!(world.files("tickets"), ["1.md", "2.md", "3.md", "new.md"]);
+    assert!(world.store.outbox().unwrap().is_empty() && syncer.problems().unwrap().is_empty());
 }
 
 #[test]
@@ -478,7 +632,7 @@ fn a_twin_that_is_accounted_for_is_not_taken_for_a_lost_create() {
     world.write("tickets/second.md", twin);
     for _ in 0..4 {
         world.cycle(&syncer);
-        world.later(100);
+        world.later(200);
     }
     assert_eq!(simulator.issues().len(), 2);
     assert_ne!(world.read("tickets/first.md"), world.read("tickets/second.md"));
@@ -528,7 +682,7 @@ fn an_update_and_a_comment_cut_off_anywhere_arrive_once() {
             cut_off(world.remote("there", &simulator), step, Options::default());
             let syncer = world.remote("there", &simulator);
             for _ in 0..3 {
-                world.later(60);
+                world.later(150);
                 world.cycle(&syncer);
             }
             let issue = only(&simulator);
@@ -725,7 +879,7 @@ impl Provider for Stubborn {
         self.0.create(intent, fields)
     }
 
-    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Search, RemoteError> {
         self.0.find_created(lost)
     }
 

@@ -10,7 +10,7 @@ mod listing;
 mod wire;
 
 use super::{
-    Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Secret,
+    Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Search, Secret,
     http::{Effect, Http, Reply},
     text,
 };
@@ -226,26 +226,23 @@ impl Provider for Github {
         Ok(made)
     }
 
-    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Search, RemoteError> {
         let mut url = Some(self.newest(lost.not_before)?);
-        let mut changed = None;
+        let mut changed = Vec::new();
         for _ in 0..CREATED_PAGES {
             let Some(page) = url.take() else { break };
             let (issues, reply) = self.get::<Vec<wire::Issue>>(page)?;
             for issue in issues.into_iter().filter(|issue| issue.may_be(lost)) {
                 if issue.is_what_was_sent(lost.fields) {
-                    return self.complete(issue).map(Some);
+                    return Ok(Search::of(Some(self.complete(issue)?), Vec::new()));
                 }
-                if changed.is_none()
-                    && issue.was_edited()
-                    && self.first_title(&issue)?.trim() == lost.text(Field::Title).trim()
-                {
-                    changed = Some(issue);
+                if self.first_title(&issue)?.trim() == lost.text(Field::Title).trim() {
+                    changed.push(self.complete(issue)?);
                 }
             }
             url = self.next(&reply)?;
         }
-        changed.map(|issue| self.complete(issue)).transpose()
+        Ok(Search::of(None, changed))
     }
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {

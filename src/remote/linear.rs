@@ -8,7 +8,7 @@ mod directory;
 mod input;
 mod wire;
 
-use super::{Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Secret, text};
+use super::{Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Search, Secret, text};
 use crate::domain::issue::{Capabilities, Field, IssueFields, RemoteComment, RemoteIssue, RemoteState};
 use client::{Client, Document, Inserted, document};
 use directory::Directory;
@@ -205,8 +205,8 @@ impl Provider for Linear {
         self.insert(ISSUE_CREATE, input, || self.fetch(&intent.to_string()))
     }
 
-    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
-        self.fetch(&lost.intent.to_string())
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Search, RemoteError> {
+        Ok(Search::of(self.fetch(&lost.intent.to_string())?, Vec::new()))
     }
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {

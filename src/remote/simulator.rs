@@ -8,7 +8,7 @@ mod folder;
 mod markdown;
 mod state;
 
-use super::{Lost, Page, PageToken, Patch, Provider, RemoteError, http::Effect, text};
+use super::{Lost, Page, PageToken, Patch, Provider, RemoteError, Search, http::Effect, text};
 use crate::domain::{
     issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
     pull::RemotePull,
@@ -287,25 +287,20 @@ impl Provider for Simulator {
         })
     }
 
-    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Search, RemoteError> {
         let says = |issue: &RemoteIssue, field| {
             issue.fields.get(&field).and_then(FieldValue::as_text).map(str::trim) == Some(lost.text(field).trim())
         };
         self.call(Effect::Read, |state| {
             if let Flavour::Linear { .. } = self.flavour {
-                return Ok(state.get(&lost.intent.to_string()).cloned());
+                return Ok(Search::of(state.get(&lost.intent.to_string()).cloned(), Vec::new()));
             }
-            let recent = |issue: &&RemoteIssue| lost.not_before.is_none_or(|time| issue.updated_at.as_str() >= time);
+            let is_recent = |issue: &&RemoteIssue| lost.not_before.is_none_or(|time| issue.updated_at.as_str() >= time);
             let is_as_sent = |issue: &&RemoteIssue| says(issue, Field::Title) && says(issue, Field::Body);
-            let is_changed = |issue: &&RemoteIssue| {
-                state
-                    .made_as(&issue.key)
-                    .is_some_and(|made| made.title == lost.text(Field::Title) && made.at < issue.updated_at)
-            };
-            let unknown = || state.issues().filter(recent).filter(|issue| !(lost.known)(&issue.id));
-            let newest = |issue: &&RemoteIssue| issue.key.parse::<u64>().unwrap_or(0);
-            let made = unknown().filter(is_as_sent).max_by_key(newest);
-            Ok(made.or_else(|| unknown().filter(is_changed).max_by_key(newest)).cloned())
+            let was_it = |issue: &&RemoteIssue| state.made_as(&issue.key) == Some(lost.text(Field::Title));
+            let unknown = || state.issues().filter(is_recent).filter(|issue| !(lost.known)(&issue.id));
+            let exact = unknown().filter(is_as_sent).max_by_key(|issue| issue.key.parse::<u64>().unwrap_or(0));
+            Ok(Search::of(exact.cloned(), unknown().filter(was_it).cloned().collect()))
         })
     }
 

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(2);
-const LONGEST: Duration = Duration::from_secs(15 * 60);
+pub const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// The longest wait where nothing could be sent.
 pub const RECONNECT: Duration = Duration::from_secs(30);
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
-        issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        issue::{Field, FieldValue, RemoteComment, RemoteIssue},
         markdown,
         path::WsPath,
         plan::{self, CommentStep, Local, LocalComment},
@@ -194,9 +194,9 @@ impl Cycle<'_> {
 
     /// Finds out what became of comments that were not answered, so that a pull does not write them a second file.
     pub fn recover_comments(&mut self) -> Result<(), SyncError> {
-        for entry in self.outbox.sent(Action::Comment) {
-            let sent = entry.intent.and_then(|intent| Some((intent, self.sent.get(&intent)?.clone())));
-            let Some((intent, sent @ Sent { issue: Some(id), .. })) = &sent else {
+        for (entry, intent) in self.outbox.asked(Action::Comment, &self.sent) {
+            let sent = self.sent.get(&intent).cloned();
+            let Some(sent @ Sent { issue: Some(id), .. }) = &sent else {
                 self.outbox.set(entry.id, OutboxState::Pending, None)?;
                 continue;
             };
@@ -205,19 +205,19 @@ impl Cycle<'_> {
                 continue;
             };
             if let Some(made) = conflict::comment(issue, sent.made.as_deref().unwrap_or_default()).cloned() {
-                self.commented(id, &entry, *intent, made)?;
+                self.commented(id, &entry, intent, made)?;
                 continue;
             }
             let known = |comment: &str| issue.comments.iter().any(|known| known.id == comment);
-            let lost = Lost { intent: *intent, fields: &sent.fields, not_before: None, known: &known };
+            let lost = Lost { intent, fields: &sent.fields, not_before: None, known: &known };
             match self.sync.parts.provider.find_comment(id, &lost) {
-                Ok(Some(comment)) => self.commented(id, &entry, *intent, comment)?,
-                Ok(None) if self.is_open(sent) => {
-                    let reason = format!("{} did not answer; whether it was made shows later", self.name());
-                    self.report.deferred.push(Trouble { path: Some(entry.path), reason });
-                }
+                Ok(Some(comment)) => self.commented(id, &entry, intent, comment)?,
+                Ok(None) if self.is_open(sent) => self.leave_open(&entry)?,
                 Ok(None) => self.outbox.set(entry.id, OutboxState::Pending, None)?,
-                Err(error) => self.only_this(Some(&entry.path), error)?,
+                Err(error) => {
+                    self.leave_open(&entry)?;
+                    self.only_this(Some(&entry.path), error)?;
+                }
             }
         }
         Ok(())
@@ -226,13 +226,23 @@ impl Cycle<'_> {
     pub fn comment(&mut self, id: &str, entry: &OutboxEntry) -> Result<(), SyncError> {
         let intent = entry.intent.expect("a comment gets its intent with its entry");
         let Some(comment) = self.comment_file(&entry.path) else { return Ok(()) };
-        let body = markdown::for_remote(&comment.body);
-        let fields = IssueFields::from([(Field::Body, FieldValue::text(&*body))]);
         self.outbox.set(entry.id, OutboxState::Sent, None)?;
-        let (path, at, issue) = (entry.path.clone(), self.now(), Some(id.to_owned()));
-        self.intend(intent, Sent { action: Action::Comment, path, fields, not_before: None, at, issue, made: None })?;
+        let before = self.sent.get(&intent).cloned();
+        // As of a create, an earlier request for it may still have been carried out.
+        let sent = before.clone().unwrap_or_else(|| Sent {
+            action: Action::Comment,
+            path: entry.path.clone(),
+            fields: [(Field::Body, FieldValue::text(markdown::for_remote(&comment.body)))].into(),
+            not_before: None,
+            at: self.now(),
+            issue: Some(id.to_owned()),
+            made: None,
+        });
+        let body = sent.fields[&Field::Body].as_text().unwrap_or_default().to_owned();
+        self.intend(intent, Sent { at: self.now(), ..sent })?;
         self.step("comment.sent")?;
-        let comment = self.sync.parts.provider.comment(id, intent, &body)?;
+        let answer = self.sync.parts.provider.comment(id, intent, &body);
+        let comment = self.take_back(intent, before.is_none(), answer)?;
         self.step("comment.answered")?;
         self.commented(id, entry, intent, comment)
     }

@@ -3,8 +3,12 @@
 //! An intent is a note in the tracking ref, in git before its request is sent: a lost index, or another machine that has
 //! the ref, still knows what was asked, and looks for it instead of asking again.
 
-use super::{Action, SyncError, cycle::Cycle};
-use crate::domain::{Timestamp, issue::IssueFields, path::WsPath};
+use super::{Action, SyncError, Trouble, cycle::Cycle};
+use crate::{
+    domain::{Timestamp, issue::IssueFields, path::WsPath},
+    remote::RemoteError,
+    workspace::store::{OutboxEntry, OutboxState},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
@@ -12,8 +16,9 @@ use uuid::Uuid;
 
 const KIND: &str = "intents/";
 
-/// How long the outcome of a create stays open where only a listing can tell: listings lag. Until then none is repeated.
-pub(super) const LISTING_LAG: Duration = Duration::from_secs(120);
+/// How long the outcome of a create stays open where only a listing can tell: a request may arrive long after its sender gave
+/// it up, and GitHub's listings have been seen to lag by minutes. Until then none is repeated.
+pub(super) const LISTING_LAG: Duration = Duration::from_secs(5 * 60);
 
 /// A create, or a comment, as it was sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +70,29 @@ impl Cycle<'_> {
                 self.outbox.restore(&sent, intent, now)?;
             }
         }
+        Ok(())
+    }
+
+    /// An intent whose only request never left this machine is none: what is asked next is what the file says by then.
+    pub fn take_back<T>(
+        &mut self,
+        intent: Uuid,
+        is_first: bool,
+        answer: Result<T, RemoteError>,
+    ) -> Result<T, RemoteError> {
+        if is_first && matches!(answer, Err(RemoteError::Offline { .. })) {
+            self.change_intent(intent, None);
+        }
+        answer
+    }
+
+    /// Leaves an entry as one whose outcome is not known.
+    pub fn leave_open(&mut self, entry: &OutboxEntry) -> Result<(), SyncError> {
+        if entry.state != OutboxState::Sent {
+            self.outbox.set(entry.id, OutboxState::Sent, None)?;
+        }
+        let reason = format!("{} did not answer; whether it was made shows later", self.name());
+        self.report.deferred.push(Trouble { path: Some(entry.path.clone()), reason });
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::{
     fault,
     workspace::store::{OutboxEntry, OutboxState, Store, StoreError},
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use uuid::Uuid;
 
 pub(super) struct Outbox {
@@ -37,6 +37,27 @@ impl Outbox {
         self.entries.iter().any(|entry| entry.intent == Some(intent))
     }
 
+    /// Entries of one action that were sent with an intent, and were not answered as far as is known, with what was intended.
+    pub fn asked(&self, action: Action, intents: &BTreeMap<Uuid, Sent>) -> Vec<(OutboxEntry, Uuid)> {
+        let of_action = self.entries.iter().filter(|entry| entry.action == action.name());
+        let asked = of_action.filter_map(|entry| {
+            let intent = entry.intent?;
+            (entry.state == OutboxState::Sent || intents.contains_key(&intent)).then(|| (entry.clone(), intent))
+        });
+        asked.collect()
+    }
+
+    /// The ticket of a request that was sent is elsewhere now.
+    pub fn move_asked(&mut self, intent: Uuid, path: &WsPath) -> Result<(), StoreError> {
+        let Some(at) = self.entries.iter().position(|entry| entry.intent == Some(intent)) else { return Ok(()) };
+        let former = self.entries.remove(at);
+        self.store.outbox_remove(former.id)?;
+        let mut entry = OutboxEntry { id: 0, path: path.clone(), ..former };
+        entry.id = self.store.outbox_put(&entry)?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
     /// Entries of one action whose outcome is unknown.
     pub fn sent(&self, action: Action) -> Vec<OutboxEntry> {
         let sent = |entry: &&OutboxEntry| entry.state == OutboxState::Sent && entry.action == action.name();
@@ -62,7 +83,11 @@ impl Outbox {
             intent: known.as_ref().and_then(|known| known.intent).or_else(|| needs_intent.then(Uuid::new_v4)),
             state,
             attempts: known.as_ref().map_or(0, |known| known.attempts),
-            last_error: known.as_ref().and_then(|known| known.last_error.clone()),
+            // What is held says why it is, if more than a limit is the reason.
+            last_error: known
+                .as_ref()
+                .and_then(|known| known.last_error.clone())
+                .filter(|_| state != OutboxState::Held),
             created_at: known.as_ref().map_or(now, |known| known.created_at),
         };
         entry.id = self.store.outbox_put(&entry)?;
@@ -106,11 +131,13 @@ impl Outbox {
     }
 
     /// Removes entries whose reason is gone. Of a request without an intent nothing is left to find out.
-    pub fn keep_only(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+    pub fn keep_only(&mut self, rows: &[Row], intents: &BTreeMap<Uuid, Sent>) -> Result<(), StoreError> {
         let wanted =
             |entry: &OutboxEntry| rows.iter().any(|row| row.path == entry.path && row.action.name() == entry.action);
-        let stale =
-            |entry: &&OutboxEntry| !wanted(entry) && (entry.state != OutboxState::Sent || entry.intent.is_none());
+        let is_open = |intent: Uuid, entry: &OutboxEntry| {
+            entry.state == OutboxState::Sent || (entry.action == Action::Create.name() && intents.contains_key(&intent))
+        };
+        let stale = |entry: &&OutboxEntry| !wanted(entry) && !entry.intent.is_some_and(|intent| is_open(intent, entry));
         let stale: Vec<i64> = self.entries.iter().filter(stale).map(|entry| entry.id).collect();
         stale.into_iter().try_for_each(|id| self.remove(id))
     }

@@ -14,11 +14,15 @@ use crate::{
     },
 };
 
-/// What a remote refused, and edits of files that it alone writes.
+/// What a remote refused, creates of which only a person can say what they made, and edits of files that it alone writes.
 pub fn problems(root: &Root, store: &Store, remote: &str, config: &RemoteConfig) -> Result<Vec<Problem>, StoreError> {
-    let is_refused = |entry: &OutboxEntry| entry.remote == remote && entry.state == OutboxState::Refused;
-    let refused = store.outbox()?.into_iter().filter(is_refused).map(|entry| refused(root, entry));
-    let mut problems: Vec<_> = refused.collect();
+    let entries = store.outbox()?.into_iter().filter(|entry| entry.remote == remote);
+    let problem = |entry: OutboxEntry| match entry.state {
+        OutboxState::Refused => Some(refused(root, entry)),
+        OutboxState::Held => unclear(entry),
+        OutboxState::Pending | OutboxState::Sent => None,
+    };
+    let mut problems: Vec<_> = entries.filter_map(problem).collect();
     if config.pulls {
         for (path, written) in Memory::load(store, remote)?.pulls {
             if store.snapshot(&path)?.is_some_and(|snapshot| snapshot.content != written) {
@@ -41,6 +45,14 @@ fn refused(root: &Root, entry: OutboxEntry) -> Problem {
         help: Some("it is sent again when the ticket changes".to_owned()),
         ..warning(entry.path, place.unwrap_or(TOP), "remote-refused")
     }
+}
+
+/// Of what is held for more than a limit: the reason.
+fn unclear(entry: OutboxEntry) -> Option<Problem> {
+    let (name, remote) = (entry.path.stem(), &entry.remote);
+    let help = format!("`trackfs link {name} {remote}:KEY` says which; `trackfs sync --yes` makes another");
+    let message = entry.last_error?;
+    Some(Problem { message, help: Some(help), ..warning(entry.path, TOP, "remote-unclear") })
 }
 
 fn edited_pull(remote: &str, path: WsPath) -> Problem {

@@ -30,7 +30,7 @@ const MISSING: usize = 50;
 
 impl Cycle<'_> {
     pub fn pull(&mut self) -> Result<(), SyncError> {
-        self.recover_creates()?;
+        self.recover_creates(false)?;
         self.recover_comments()?;
         self.recover_archives()?;
         let heard = self.listing(Self::hear)?;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
-        issue::{Field, RemoteIssue},
+        issue::{Field, IssueFields, RemoteIssue},
         layout::Kind,
         merge,
         path::WsPath,
@@ -45,7 +45,7 @@ impl Cycle<'_> {
         if nothing_waits && self.stamp.is_some() && self.stamp == self.volatile.at_rest {
             return Ok(());
         }
-        self.recover_creates()?;
+        self.recover_creates(options.yes)?;
         self.recover_comments()?;
         self.recover_archives()?;
         self.link_pending()?;
@@ -53,7 +53,7 @@ impl Cycle<'_> {
         let is_idle = jobs.is_empty() && nothing_waits && self.report.deferred.is_empty();
         self.volatile.at_rest = self.stamp.clone().filter(|_| is_idle && !self.is_unsettled);
         let rows: Vec<Row> = jobs.iter().map(|job| job.row.clone()).collect();
-        self.outbox.keep_only(&rows)?;
+        self.outbox.keep_only(&rows, &self.sent)?;
         let idle = self.sent.keys().filter(|intent| !self.outbox.has_intent(**intent)).copied();
         idle.collect::<Vec<_>>().into_iter().for_each(|intent| self.change_intent(intent, None));
         let limits = Limits::of(&jobs, self, options);
@@ -173,7 +173,7 @@ impl Cycle<'_> {
     }
 
     /// Tickets that are to become objects of this remote, parents before their children.
-    fn new_tickets(&self) -> Vec<Ticket> {
+    pub fn new_tickets(&self) -> Vec<Ticket> {
         let taken: BTreeSet<&WsPath> = self.memory.paths.values().collect();
         let is_wanted = |path: &WsPath| match self.tickets.tie(path, self.name()) {
             Some(tie) => tie == Tie::New,
@@ -231,15 +231,21 @@ impl Cycle<'_> {
 
     /// A tracked object without a file that says what this ticket says.
     fn orphan_like(&self, ticket: &Ticket) -> Option<String> {
-        let style = plan::style(&self.capabilities);
-        let same = |issue: &RemoteIssue, field: Field| match (issue.fields.get(&field), ticket.local.fields.get(&field))
-        {
-            (Some(theirs), Some(ours)) => merge::same(field, theirs, ours, style),
-            _ => false,
-        };
-        let like = |issue: &&RemoteIssue| !issue.archived && same(issue, Field::Title) && same(issue, Field::Body);
+        let like = |issue: &&RemoteIssue| !issue.archived && self.is_said(&issue.fields, ticket);
         let alone = |issue: &&RemoteIssue| self.locate(&issue.id, &[&issue.key]).is_none();
         self.tracking.issues.values().filter(like).find(alone).map(|issue| issue.id.clone())
+    }
+
+    /// Whether a ticket has this title and this body.
+    pub fn is_said(&self, fields: &IssueFields, ticket: &Ticket) -> bool {
+        let style = plan::style(&self.capabilities);
+        [Field::Title, Field::Body].into_iter().all(|field| {
+            match (fields.get(&field), ticket.local.fields.get(&field)) {
+                (None, Some(ours)) => merge::is_empty(ours),
+                (Some(theirs), Some(ours)) => merge::same(field, theirs, ours, style),
+                (_, None) => false,
+            }
+        })
     }
 
     /// Puts a job into the outbox; answers the entry if it is to be sent now.
@@ -260,17 +266,22 @@ impl Cycle<'_> {
             return Ok(None);
         }
         self.memory.refused.remove(&row.path);
+        // What became of it is open: whoever looks for it says when it may be sent again.
+        let was_asked = |entry: &&OutboxEntry| entry.intent.is_some_and(|intent| self.sent.contains_key(&intent));
+        match self.outbox.get(&row.path, row.action).filter(was_asked).map(|entry| entry.state) {
+            Some(OutboxState::Sent) => return Ok(None),
+            Some(OutboxState::Held) => {
+                self.report.held.push(row.clone());
+                return Ok(None);
+            }
+            _ => {}
+        }
         if limits.holds(row.action) {
             self.outbox.put(row, OutboxState::Held, now)?;
             self.report.held.push(row.clone());
             return Ok(None);
         }
         let entry = self.outbox.put(row, OutboxState::Pending, now)?;
-        // Its outcome is open: whoever looks for it has said so.
-        let sent = entry.intent.filter(|_| entry.state == OutboxState::Sent).and_then(|intent| self.sent.get(&intent));
-        if sent.is_some_and(|sent| self.is_open(sent)) {
-            return Ok(None);
-        }
         let wait = self.volatile.waits.get(&(row.path.clone(), row.action));
         match wait.and_then(|wait| wait.until(now)) {
             Some(until) if !self.asked => {
@@ -324,8 +335,9 @@ impl Cycle<'_> {
         let trouble = Trouble { path: Some(row.path.clone()), reason: text.clone() };
         match error {
             error if concerns_all(&error) => {
+                let is_open = entry.intent.is_some_and(|intent| self.sent.contains_key(&intent));
                 let state = match error {
-                    RemoteError::Offline { .. } => OutboxState::Pending,
+                    RemoteError::Offline { .. } if !is_open => OutboxState::Pending,
                     _ => self.outbox.get(&row.path, row.action).map_or(OutboxState::Pending, |entry| entry.state),
                 };
                 self.outbox.set(entry.id, state, Some(&text))?;

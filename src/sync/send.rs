@@ -1,13 +1,12 @@
-//! The writes of objects: create, update, archive; those of comments are in `comments`. Each is a chain of steps that a
-//! crash may follow at any point.
+//! The writes of objects that are there: update and archive; new ones are in `create`, comments in `comments`. Each is a
+//! chain of steps that a crash may follow at any point.
 //!
-//! intent durable → request → answer in git → link in the file → outbox entry removed. Whatever is missing after a crash
-//! is done by the next cycle, which finds out from the remote (by intent) what became of the request.
+//! outbox → request → answer in git → outbox entry removed. Whatever is missing after a crash is done by the next cycle, which
+//! compares states again.
 
 use super::{
     Action, SyncError, Trouble,
     cycle::{Cycle, names},
-    intents::Sent,
     memory::fingerprint,
     tickets::{Found, Ticket},
 };
@@ -18,20 +17,19 @@ use crate::{
         path::WsPath,
         plan::{self, Presence},
     },
-    remote::{Lost, Patch, RemoteError},
+    remote::{Patch, RemoteError},
     workspace::store::{OutboxEntry, OutboxState},
 };
-use uuid::Uuid;
 
 /// A request that was answered.
-struct Request<'r> {
-    path: &'r WsPath,
+pub(super) struct Request<'r> {
+    pub path: &'r WsPath,
     /// What was sent.
-    fields: &'r IssueFields,
+    pub fields: &'r IssueFields,
     /// What the remote held before.
-    before: &'r IssueFields,
+    pub before: &'r IssueFields,
     /// The answer came with the request; otherwise others may have changed the object since.
-    at_once: bool,
+    pub at_once: bool,
 }
 
 /// What became of a value that was sent.
@@ -45,105 +43,6 @@ enum Answer {
 }
 
 impl Cycle<'_> {
-    /// Finds out what became of creates that were not answered, and finishes those that were. One that is not found is
-    /// repeated only when it is certain that no listing will show it yet.
-    pub fn recover_creates(&mut self) -> Result<(), SyncError> {
-        for entry in self.outbox.sent(Action::Create) {
-            let Some(intent) = entry.intent else { continue };
-            let Some(sent) = self.sent.get(&intent).cloned() else {
-                self.outbox.set(entry.id, OutboxState::Pending, None)?;
-                continue;
-            };
-            if let Some(id) = &sent.made {
-                self.finish_create(&entry, intent, id)?;
-                continue;
-            }
-            let wait = self.volatile.waits.get(&(entry.path.clone(), Action::Create));
-            if !self.asked && wait.is_some_and(|wait| wait.until(self.now()).is_some()) {
-                continue;
-            }
-            let known = |id: &str| self.tracking.issues.contains_key(id);
-            let lost = Lost { intent, fields: &sent.fields, not_before: sent.not_before.as_deref(), known: &known };
-            match self.tracker().find_created(&lost) {
-                Ok(Some(issue)) => self.created(&entry, intent, issue, false)?,
-                Ok(None) if self.is_open(&sent) => {
-                    let reason = format!("{} did not answer; whether it was made shows later", self.name());
-                    self.report.deferred.push(Trouble { path: Some(entry.path), reason });
-                }
-                Ok(None) => self.outbox.set(entry.id, OutboxState::Pending, None)?,
-                Err(error) => self.only_this(Some(&entry.path), error)?,
-            }
-        }
-        Ok(())
-    }
-
-    pub fn create(&mut self, entry: &OutboxEntry) -> Result<(), SyncError> {
-        let intent = entry.intent.expect("a create gets its intent with its entry");
-        let Found::Ticket(ticket) = self.read(&entry.path) else { return Ok(()) };
-        let plan = self.plan(None, Some(&ticket.local), None);
-        let mut fields: IssueFields = plan.pushes().map(|(field, value)| (field, value.clone())).collect();
-        self.outbox.set(entry.id, OutboxState::Sent, None)?;
-        let (path, at) = (entry.path.clone(), self.now());
-        let not_before = self.tracking.cursor.clone();
-        self.intend(
-            intent,
-            Sent { action: Action::Create, path, fields: fields.clone(), not_before, at, issue: None, made: None },
-        )?;
-        self.step("create.sent")?;
-        let tracker = self.tracker();
-        let (issue, refusal) = with_the_rest(&mut fields, |fields| tracker.create(intent, fields))?;
-        if let Some(sent) = self.sent.get_mut(&intent).filter(|_| refusal.is_some()) {
-            // What was left out is agreed to be as the remote has it, so that it is an update that is due.
-            let left_out = sent.fields.iter_mut().filter(|(field, _)| !fields.contains_key(field));
-            left_out.for_each(|(field, value)| {
-                issue.fields.get(field).into_iter().for_each(|theirs| value.clone_from(theirs));
-            });
-        }
-        self.step("create.answered")?;
-        self.created(entry, intent, issue, true)
-    }
-
-    fn created(
-        &mut self,
-        entry: &OutboxEntry,
-        intent: Uuid,
-        issue: RemoteIssue,
-        at_once: bool,
-    ) -> Result<(), SyncError> {
-        let sent = self.sent.get(&intent).map(|sent| sent.fields.clone()).unwrap_or_default();
-        let (id, key) = (issue.id.clone(), issue.key.clone());
-        let nothing = RemoteIssue { fields: IssueFields::new(), comments: Vec::new(), ..issue.clone() };
-        let request = Request { path: &entry.path, fields: &sent, before: &nothing.fields, at_once };
-        self.answered(&request, &nothing, issue);
-        self.memory.paths.insert(id.clone(), entry.path.clone());
-        self.mapping.names.link(entry.path.stem(), &key);
-        if let Some(sent) = self.sent.get(&intent).cloned() {
-            self.change_intent(intent, Some(Sent { made: Some(id.clone()), ..sent }));
-        }
-        self.pushed(&entry.path, &key, vec!["created".to_owned()]);
-        self.flush()?;
-        self.step("create.tracked")?;
-        self.finish_create(entry, intent, &id)
-    }
-
-    /// Writes the link; until it is in the file the entry stays.
-    fn finish_create(&mut self, entry: &OutboxEntry, intent: Uuid, id: &str) -> Result<(), SyncError> {
-        let key = self.tracking.issues.get(id).map(|issue| issue.key.clone()).unwrap_or_default();
-        let path = self.locate(id, &[&key]).unwrap_or_else(|| entry.path.clone());
-        if !self.tickets.has_key(&path, self.name())
-            && let Found::Ticket(ticket) = self.read(&path)
-        {
-            if let Err(error) = self.link(&ticket, &key) {
-                self.report.deferred.push(Trouble { path: Some(path), reason: error.to_string() });
-                return Ok(());
-            }
-            self.step("create.linked")?;
-        }
-        self.outbox.remove(entry.id)?;
-        self.change_intent(intent, None);
-        self.remember()
-    }
-
     pub fn update(&mut self, id: &str, entry: &OutboxEntry) -> Result<(), SyncError> {
         let Some((ticket, remote)) = self.refresh(id)? else { return Ok(()) };
         let base = self.tracking.issues[id].clone();
@@ -197,7 +96,7 @@ impl Cycle<'_> {
     }
 
     /// Makes the remote's answer the base of what was sent, and of nothing else. Answers the fields it did not keep.
-    fn answered(&mut self, request: &Request<'_>, base: &RemoteIssue, answer: RemoteIssue) -> Vec<String> {
+    pub fn answered(&mut self, request: &Request<'_>, base: &RemoteIssue, answer: RemoteIssue) -> Vec<String> {
         let (fields, comments) = (base.fields.clone(), base.comments.clone());
         let mut next = RemoteIssue { fields, comments, ..answer.clone() };
         let mut rendered = self.memory.rendered.remove(&answer.id).unwrap_or_default();
@@ -320,7 +219,7 @@ impl Cycle<'_> {
 }
 
 /// Sends fields; where one of several is refused, the others without it. Answers the refusal, too.
-fn with_the_rest(
+pub(super) fn with_the_rest(
     fields: &mut IssueFields,
     send: impl Fn(&IssueFields) -> Result<RemoteIssue, RemoteError>,
 ) -> Result<(RemoteIssue, Option<RemoteError>), RemoteError> {

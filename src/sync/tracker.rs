@@ -6,7 +6,7 @@
 use super::cycle::Cycle;
 use crate::{
     domain::issue::{Field, IssueFields, RemoteIssue},
-    remote::{Lost, Page, PageToken, Patch, Provider, RemoteError},
+    remote::{Lost, Page, PageToken, Patch, Provider, RemoteError, Search},
 };
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -37,8 +37,11 @@ impl Tracker<'_> {
         self.provider.create(intent, fields).map(|issue| self.only(issue))
     }
 
-    pub fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
-        Ok(self.provider.find_created(lost)?.map(|issue| self.only(issue)))
+    pub fn find_created(&self, lost: &Lost<'_>) -> Result<Search, RemoteError> {
+        Ok(match self.provider.find_created(lost)? {
+            Search::Found(issue) => Search::Found(Box::new(self.only(*issue))),
+            other => other,
+        })
     }
 
     pub fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {

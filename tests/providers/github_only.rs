@@ -8,7 +8,7 @@ use crate::{
 use serde_json::json;
 use trackfs::{
     domain::issue::{Field, FieldValue, IssueFields, RemoteIssue},
-    remote::{Patch, RemoteError, connect},
+    remote::{Patch, RemoteError, Search, connect},
     workspace::config::{RemoteConfig, RemoteKind, TokenSource},
 };
 use uuid::Uuid;
@@ -110,7 +110,7 @@ fn a_create_is_not_mistaken_for_an_older_issue_of_the_same_words() {
     let later = remote.create("Something else");
     let fields = IssueFields::from([(Field::Title, FieldValue::text("Weekly report"))]);
     let found = remote.provider.find_created(&lost(Uuid::new_v4(), &fields, Some(&later.updated_at))).unwrap();
-    assert_eq!(found, None);
+    assert_eq!(found, Search::Nothing);
 }
 
 #[test]
@@ -122,15 +122,27 @@ fn a_lost_issue_that_was_renamed_is_known_by_its_first_title() {
     let renamed =
         |from: &str| json!([{"event": "labeled"}, {"event": "renamed", "rename": {"from": from, "to": "Renamed"}}]);
     let [other, ours] = ["Not this", "As sent"].map(|from| response("200 OK", "", &renamed(from).to_string()));
+    let never = response("200 OK", "", "[]");
     let fields = IssueFields::from([(Field::Title, FieldValue::text("As sent"))]);
-    let script = [response("200 OK", "", r#"{"login": "alice"}"#), response("200 OK", "", &newest), other, ours];
+    let script = [response("200 OK", "", r#"{"login": "alice"}"#), response("200 OK", "", &newest), other, ours, never];
     script.into_iter().for_each(|answer| remote.answer_next(answer));
     let found = remote.provider.find_created(&lost(Uuid::new_v4(), &fields, None)).unwrap();
-    assert_eq!(found.expect("its first title is known").id, "3");
+    assert!(matches!(&found, Search::Found(issue) if issue.id == "3"), "its first title is known: {found:?}");
+
+    // A clock of whole seconds does not tell that one was edited at once.
+    let at_once = json!([
+        listed(6, json!({ "title": "Tidied by a bot" })),
+        listed(5, json!({ "title": "As sent", "body": "more" }))
+    ]);
+    let renamed = response("200 OK", "", &renamed("As sent").to_string());
+    let script = [response("200 OK", "", &at_once.to_string()), renamed, response("200 OK", "", "[]")];
+    script.into_iter().for_each(|answer| remote.answer_next(answer));
+    let found = remote.provider.find_created(&lost(Uuid::new_v4(), &fields, None)).unwrap();
+    assert_eq!(found, Search::Several(vec!["6".into(), "5".into()]), "and which of them it was nobody can tell");
 
     remote.answer_next(response("200 OK", "", &json!([listed(1, json!({ "title": "As sent" }))]).to_string()));
     let known = trackfs::remote::Lost { known: &|id| id == "1", ..lost(Uuid::new_v4(), &fields, None) };
-    assert_eq!(remote.provider.find_created(&known).unwrap(), None, "it is accounted for");
+    assert_eq!(remote.provider.find_created(&known).unwrap(), Search::Nothing, "it is accounted for");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, Trouble, titled};
 use std::{collections::BTreeSet, time::Duration};
 use trackfs::{
     domain::issue::{Field, FieldValue, IssueFields, RemoteIssue},
-    remote::{Lost, Patch, RemoteError},
+    remote::{Lost, Patch, RemoteError, Search},
 };
 use uuid::Uuid;
 
@@ -421,8 +421,7 @@ pub fn a_lost_answer_is_ambiguous_and_what_was_made_is_found(remote: &Fixture) {
     remote.trouble(Trouble::LostAnswer);
     let error = remote.provider.create(intent, &fields).unwrap_err();
     assert!(matches!(error, RemoteError::Ambiguous { .. }), "{error:?}");
-    let found = remote.provider.find_created(&lost(intent, &fields, Some(&before.updated_at))).unwrap();
-    let found = found.expect("it was made");
+    let found = found(remote, &lost(intent, &fields, Some(&before.updated_at))).expect("it was made");
     assert_eq!(found.fields[&Field::Title], text("Lost and found"));
     assert_eq!(remote.fetch(&found.id), found);
     assert_eq!(count_titled(remote, "Lost and found"), 1);
@@ -433,11 +432,43 @@ pub fn lost<'l>(intent: Uuid, fields: &'l IssueFields, not_before: Option<&'l st
     Lost { intent, fields, not_before, known: &|_| false }
 }
 
+/// What a lost create made, where that is clear.
+fn found(remote: &Fixture, lost: &Lost<'_>) -> Option<RemoteIssue> {
+    match remote.provider.find_created(lost).unwrap() {
+        Search::Found(issue) => Some(*issue),
+        Search::Nothing => None,
+        Search::Several(keys) => panic!("it may be any of {keys:?}"),
+    }
+}
+
+pub fn a_lost_issue_that_was_edited_is_found_unless_it_may_be_one_of_several(remote: &Fixture) {
+    let (intent, fields) = (Uuid::new_v4(), titled("Lost and edited"));
+    remote.trouble(Trouble::LostAnswer);
+    remote.provider.create(intent, &fields).unwrap_err();
+    let of = |known: &dyn Fn(&str) -> bool| {
+        remote.provider.find_created(&Lost { known, ..lost(intent, &fields, None) }).unwrap()
+    };
+    let Search::Found(made) = of(&|_| false) else { panic!("it was made") };
+    let edited = change(remote, &made, Field::Body, text("Somebody knew more"));
+    assert_eq!(of(&|_| false), Search::Found(Box::new(edited.clone())));
+    let twin = remote.create("Lost and edited");
+    let twin = change(remote, &twin, Field::Body, text("Another matter"));
+    let idempotent = remote.provider.capabilities().unwrap().idempotent_create;
+    match of(&|_| false) {
+        Search::Found(only) => assert!(idempotent && *only == edited),
+        Search::Several(keys) => {
+            assert_eq!(keys.into_iter().collect::<BTreeSet<_>>(), [edited.key.clone(), twin.key.clone()].into());
+        }
+        Search::Nothing => panic!("it was made"),
+    }
+    assert_eq!(of(&|id| id == twin.id), Search::Found(Box::new(edited)), "the other is accounted for");
+}
+
 pub fn a_lost_issue_that_was_renamed_is_found(remote: &Fixture) {
     let (intent, fields) = (Uuid::new_v4(), titled("As it was sent"));
     remote.trouble(Trouble::LostAnswer);
     remote.provider.create(intent, &fields).unwrap_err();
-    let made = remote.provider.find_created(&lost(intent, &fields, None)).unwrap().expect("it was made");
+    let made = found(remote, &lost(intent, &fields, None)).expect("it was made");
     let rename = |title: &str| {
         std::thread::sleep(Duration::from_millis(5));
         remote.provider.update(&made.id, &Patch { fields: titled(title), base: made.fields.clone() }).unwrap()
@@ -445,10 +476,10 @@ pub fn a_lost_issue_that_was_renamed_is_found(remote: &Fixture) {
     // Often enough for a clock of whole seconds to move.
     ["Renamed", "Renamed again", "And again", "And once more"].into_iter().for_each(|title| drop(rename(title)));
     let renamed = rename("Renamed since");
-    assert_eq!(remote.provider.find_created(&lost(intent, &fields, None)).unwrap(), Some(renamed));
+    assert_eq!(found(remote, &lost(intent, &fields, None)), Some(renamed));
     let idempotent = remote.provider.capabilities().unwrap().idempotent_create;
     let known = Lost { known: &|id| id == made.id, ..lost(intent, &fields, None) };
-    assert!(idempotent || remote.provider.find_created(&known).unwrap().is_none(), "it is accounted for");
+    assert!(idempotent || found(remote, &known).is_none(), "it is accounted for");
 }
 
 pub fn a_lost_request_is_ambiguous_and_nothing_is_found(remote: &Fixture) {
@@ -459,7 +490,7 @@ pub fn a_lost_request_is_ambiguous_and_nothing_is_found(remote: &Fixture) {
     let fields = titled("Never arrived");
     let error = remote.provider.create(intent, &fields).unwrap_err();
     assert!(matches!(error, RemoteError::Ambiguous { .. }), "{error:?}");
-    assert_eq!(remote.provider.find_created(&lost(intent, &fields, None)).unwrap(), None);
+    assert_eq!(found(remote, &lost(intent, &fields, None)), None);
 }
 
 pub fn a_repeated_intent_makes_one_issue_where_creates_are_idempotent(remote: &Fixture) {

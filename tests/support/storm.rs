@@ -15,7 +15,7 @@ use trackfs::{
         Clock, Timestamp,
         issue::{Capabilities, IssueFields, RemoteComment, RemoteIssue},
     },
-    remote::{Lost, Page, PageToken, Patch, Provider, RemoteError, simulator::Simulator},
+    remote::{Lost, Page, PageToken, Patch, Provider, RemoteError, Search, simulator::Simulator},
 };
 use uuid::Uuid;
 
@@ -97,12 +97,16 @@ impl Storm {
         self.clock.now().checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap()
     }
 
-    fn arrive(&self) {
+    /// What was under way arrives, when it is its time.
+    pub fn arrive(&self) {
         let now = self.clock.now();
         let (due, rest) = std::mem::take(&mut *self.late.lock().unwrap()).into_iter().partition(|(at, _)| *at <= now);
         *self.late.lock().unwrap() = rest;
         let due: Vec<(Timestamp, Request)> = due;
-        due.into_iter().for_each(|(_, request)| request(&self.inner));
+        for (at, request) in due {
+            request(&self.inner);
+            self.note_made(at);
+        }
     }
 
     fn error(&self) -> RemoteError {
@@ -155,11 +159,10 @@ impl Storm {
         }
     }
 
-    fn note_made(&self) {
-        let now = self.clock.now();
+    fn note_made(&self, at: Timestamp) {
         let mut made = self.made.lock().unwrap();
         for issue in self.inner.issues() {
-            made.entry(issue.id).or_insert(now);
+            made.entry(issue.id).or_insert(at);
         }
     }
 
@@ -208,18 +211,20 @@ impl Provider for Storm {
     fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
         let fields = fields.clone();
         let made = self.write(true, self.idempotent, move |simulator| simulator.create(intent, &fields));
-        self.note_made();
+        self.note_made(self.clock.now());
         made
     }
 
-    fn find_created(&self, lost: &Lost<'_>) -> Result<Option<RemoteIssue>, RemoteError> {
+    fn find_created(&self, lost: &Lost<'_>) -> Result<Search, RemoteError> {
         let found = self.read(|simulator| simulator.find_created(lost))?;
-        self.note_made();
         let shows = |issue: &RemoteIssue| {
             let made = self.made.lock().unwrap().get(&issue.id).copied();
             self.idempotent || made.is_none_or(|made| made <= self.after(-LAG))
         };
-        Ok(found.filter(|issue| !self.raging.load(Ordering::SeqCst) || shows(issue)))
+        match found {
+            Search::Found(issue) if self.raging.load(Ordering::SeqCst) && !shows(&issue) => Ok(Search::Nothing),
+            found => Ok(found),
+        }
     }
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {

@@ -155,11 +155,6 @@ impl Issue {
             && !(lost.known)(&self.number.to_string())
     }
 
-    /// Whether somebody changed it since it was made: then it need not say what was sent.
-    pub(super) fn was_edited(&self) -> bool {
-        self.updated_at > self.created_at
-    }
-
     /// Whether this is what a create with these fields makes.
     pub(super) fn is_what_was_sent(&self, fields: &IssueFields) -> bool {
         let sent = |field| with_lf(fields.get(&field).and_then(FieldValue::as_text).unwrap_or_default());

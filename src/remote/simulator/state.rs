@@ -30,12 +30,6 @@ const EPOCH: &str = "2026-01-01T00:00:00Z";
 /// Who a comment or an issue made through the provider is by.
 pub(super) const ACCOUNT: &str = "you";
 
-/// What an issue was when it was made through the provider.
-pub(super) struct Made {
-    pub title: String,
-    pub at: String,
-}
-
 pub(super) struct State {
     flavour: Flavour,
     pub(super) whole_seconds: bool,
@@ -50,8 +44,8 @@ pub(super) struct State {
     clock: Timestamp,
     last_number: u64,
     last_comment: u64,
-    /// By key.
-    made: BTreeMap<String, Made>,
+    /// The title that each issue was made with through the provider, by key.
+    made: BTreeMap<String, String>,
     /// By number; only in memory.
     pulls: BTreeMap<u64, RemotePull>,
 }
@@ -88,13 +82,13 @@ impl State {
     }
 
     pub(super) fn remember_maker(&mut self, issue: &RemoteIssue) {
-        let title = issue.fields.get(&Field::Title).and_then(FieldValue::as_text).unwrap_or_default().to_owned();
-        self.made.insert(issue.key.clone(), Made { title, at: issue.updated_at.clone() });
+        let title = issue.fields.get(&Field::Title).and_then(FieldValue::as_text).unwrap_or_default();
+        self.made.insert(issue.key.clone(), title.to_owned());
     }
 
-    /// `None` where somebody else made it.
-    pub(super) fn made_as(&self, key: &str) -> Option<&Made> {
-        self.made.get(key)
+    /// The title that an issue was made with; `None` where somebody else made it.
+    pub(super) fn made_as(&self, key: &str) -> Option<&str> {
+        self.made.get(key).map(String::as_str)
     }
 
     pub(super) fn by_key(&self, key: &str) -> Option<&RemoteIssue> {
