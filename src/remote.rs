@@ -83,7 +83,7 @@ pub trait Provider: Send + Sync {
     fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError>;
 
     /// Makes an issue. `intent` was stored before the call; where the provider is idempotent, a repeated call with the
-    /// same intent returns the first call's issue.
+    /// same intent returns the first call's issue. Relations are not among the fields: the issue is told of them by an update.
     fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError>;
 
     /// Looks for what an earlier [`create`](Self::create) with an unknown outcome made, even when somebody changed it since.

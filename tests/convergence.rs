@@ -15,6 +15,7 @@ use trackfs::{
     domain::{
         document::Document,
         issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        mapping::words,
         tie::Tie,
     },
     remote::simulator::{Flavour, Simulator},
@@ -79,7 +80,7 @@ impl Sea {
         self.worlds.iter().for_each(|world| world.later(seconds));
         self.storms.iter().for_each(|storm| storm.arrive());
         let (world, remote) = (self.dice.below(WORLDS), self.dice.below(2));
-        match self.dice.below(20) {
+        match self.dice.below(22) {
             0 | 1 => self.new_ticket(world, remote),
             2 => self.new_issue(remote),
             3..6 => self.edit_file(world),
@@ -88,6 +89,8 @@ impl Sea {
             10 => self.comment_there(remote),
             11 => self.syncers[world][remote] = syncer(&self.worlds[world], remote, &self.storms[remote]),
             12 => self.edit_comment(world),
+            20 => self.block_here(world),
+            21 => self.block_there(remote),
             13 => {
                 // What fails is found again: that is the point.
                 let _ = self.syncers[world][remote].pull();
@@ -164,6 +167,33 @@ impl Sea {
         {
             self.values.remove(title);
         }
+    }
+
+    /// Says of one ticket that another comes first.
+    fn block_here(&mut self, world: usize) {
+        let files = tickets(&self.worlds[world]);
+        let two = (self.dice.pick(&files).cloned(), self.dice.pick(&files).cloned());
+        let (Some((path, _)), Some((other, _))) = two else { return };
+        let mut document = Document::parse(self.worlds[world].read(&path).as_bytes());
+        let links = document.get("blocked_by").and_then(|links| links.as_array()).cloned().unwrap_or_default();
+        if path == other || links.iter().any(|link| *link == stem(&other)) {
+            return;
+        }
+        let links = links.into_iter().chain([stem(&other).into()]);
+        document.set("blocked_by", &links.collect::<Vec<_>>().into()).unwrap();
+        self.worlds[world].write(&path, std::str::from_utf8(document.bytes()).unwrap());
+    }
+
+    fn block_there(&mut self, remote: usize) {
+        let issues = self.storms[remote].inner.issues();
+        let two = (self.dice.pick(&issues).cloned(), self.dice.pick(&issues).cloned());
+        let (Some(issue), Some(other)) = two else { return };
+        self.storms[remote].inner.edit(&issue.key, |issue| {
+            let Some(FieldValue::Set(keys)) = issue.fields.get_mut(&Field::BlockedBy) else { return };
+            if !keys.remove(&other.key) && issue.key != other.key {
+                keys.insert(other.key.clone());
+            }
+        });
     }
 
     fn insert(&mut self, text: &str, line: &str) -> String {
@@ -264,6 +294,7 @@ impl Sea {
         let labels = document.get("labels").and_then(|labels| labels.as_array()).cloned().unwrap_or_default();
         let labels: BTreeSet<String> = labels.iter().filter_map(|label| Some(label.as_str()?.to_owned())).collect();
         assert_eq!(FieldValue::Set(labels), issue.fields[&Field::Labels], "{}", said());
+        assert_eq!(FieldValue::Set(blockers(at, remote, &document)), issue.fields[&Field::BlockedBy], "{}", said());
         let folder = format!("{}/comments", path.trim_end_matches(".md"));
         let read = |file: String| {
             let document = Document::parse(at.read(&format!("{folder}/{file}")).as_bytes());
@@ -319,6 +350,24 @@ fn tickets(world: &World) -> Vec<(String, Vec<(usize, String)>)> {
         [0, 1].into_iter().filter_map(tie).collect()
     };
     paths.map(|path| (path.clone(), ties(&path))).collect()
+}
+
+/// The keys there of what the ticket says comes first, as far as it is there.
+fn blockers(world: &World, remote: usize, document: &Document) -> BTreeSet<String> {
+    let all = tickets(world);
+    let key = |link: String| {
+        let is_meant = |(path, ties): &&(String, Vec<(usize, String)>)| {
+            stem(path) == link || ties.iter().any(|(_, key)| *key == link)
+        };
+        let (_, ties) = all.iter().find(is_meant)?;
+        ties.iter().find(|(on, _)| *on == remote).map(|(_, key)| key.clone())
+    };
+    let links = document.get("blocked_by").and_then(words).unwrap_or_default();
+    links.into_iter().filter_map(key).collect()
+}
+
+fn stem(path: &str) -> &str {
+    path.rsplit('/').next().unwrap().trim_end_matches(".md")
 }
 
 fn text(issue: &RemoteIssue, field: Field) -> &str {

@@ -37,6 +37,8 @@ conformance! {
     what_is_not_there_is_refused_and_what_is_there_named,
     what_is_there_is_known_whatever_its_case,
     a_parent_can_be_replaced_and_must_be_there,
+    relations_change_by_members_and_must_be_there,
+    a_relation_is_seen_from_both_of_its_ends,
     a_new_label_is_made_and_a_known_one_reused,
     a_new_label_is_refused_where_none_may_be_made,
     labels_change_by_members_and_keep_what_others_added,

@@ -235,6 +235,77 @@ fn a_parent_that_is_not_on_the_remote_stays_here_and_clears_nothing_there() {
     assert_eq!(world.cycle(&syncer), Report::default());
 }
 
+/// The keys that a field of an issue holds.
+fn keys(simulator: &Simulator, title: &str, field: Field) -> Vec<String> {
+    let issue = simulator.issues().into_iter().find(|issue| text(issue, Field::Title) == title).unwrap();
+    issue.fields[&field].members().into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn relations_cross_both_ways_by_members_and_are_called_by_their_files() {
+    let (world, simulator) = (World::new(), linear());
+    let syncer = world.remote("linear", &simulator);
+    let relations = "blocked_by: [first, second]\nrelated: [second]\nduplicate_of: first\n";
+    world.write("tickets/part.md", &format!("---\ntitle: Part\nstatus: todo\n{relations}---\n"));
+    for (name, title) in [("first", "First"), ("second", "Second")] {
+        world.write(&format!("tickets/{name}.md"), &format!("---\ntitle: {title}\nstatus: todo\n---\n"));
+    }
+    (0..3).for_each(|_| drop(world.cycle(&syncer)));
+    let [first, second] = ["First", "Second"].map(|title| key(&simulator, title));
+    assert_eq!(keys(&simulator, "Part", Field::BlockedBy), [first.clone(), second.clone()]);
+    assert_eq!(keys(&simulator, "Part", Field::Related), [second.clone()]);
+    assert_eq!(keys(&simulator, "Part", Field::DuplicateOf), [first.clone()]);
+    assert!(world.read("tickets/part.md").contains(relations), "{}", world.read("tickets/part.md"));
+    assert!(world.read("tickets/second.md").contains("related: [part]"), "{}", world.read("tickets/second.md"));
+    assert_eq!(world.cycle(&syncer), Report::default());
+
+    // Each side takes one off and adds one.
+    let third = simulator.add(&titled("Third")).key;
+    world.edit("tickets/part.md", "[first, second]", "[first]");
+    let theirs = FieldValue::Set([second, third.clone()].into());
+    simulator.edit(&key(&simulator, "Part"), |issue| drop(issue.fields.insert(Field::BlockedBy, theirs))).unwrap();
+    (0..2).for_each(|_| drop(world.cycle(&syncer)));
+    assert!(
+        world.read("tickets/part.md").contains(&format!("blocked_by: [{third}]")),
+        "{}",
+        world.read("tickets/part.md")
+    );
+    assert_eq!(keys(&simulator, "Part", Field::BlockedBy), [third]);
+    assert_eq!(world.cycle(&syncer), Report::default());
+}
+
+#[test]
+fn a_link_that_means_nothing_there_stays_here_and_takes_nothing_off_there() {
+    let (world, simulator) = (World::new(), github());
+    let syncer = world.remote("hub", &simulator);
+    let ticket = |title: &str, more: &str| format!("---\ntitle: {title}\nstatus: todo\n{more}---\n");
+    world.write("tickets/part.md", &ticket("Part", "blocked_by: [first, secret]\n"));
+    world.write("tickets/first.md", &ticket("First", ""));
+    world.write("tickets/secret.md", &ticket("Secret", "sync: {hub: none}\n"));
+    (0..3).for_each(|_| drop(world.cycle(&syncer)));
+    let first = key(&simulator, "First");
+    assert_eq!(keys(&simulator, "Part", Field::BlockedBy), [first.clone()]);
+    assert!(syncer.problems().unwrap().is_empty());
+
+    // Two files of that name: which is meant is not clear, so nothing is taken off.
+    world.write("tickets/sub/first.md", &ticket("Another first", "sync: {hub: none}\n"));
+    (0..2).for_each(|_| drop(world.cycle(&syncer)));
+    assert_eq!(keys(&simulator, "Part", Field::BlockedBy), [first.clone()]);
+    world.remove("tickets/sub/first.md");
+    world.cycle(&syncer);
+
+    // What another repository has is a key like any other once the remote has said it.
+    let foreign = FieldValue::Set([first, "o/plans#4".to_owned()].into());
+    simulator.edit(&key(&simulator, "Part"), |issue| drop(issue.fields.insert(Field::BlockedBy, foreign))).unwrap();
+    (0..2).for_each(|_| drop(world.cycle(&syncer)));
+    let read = world.read("tickets/part.md");
+    assert!(read.contains("blocked_by: [first, secret, o/plans#4]"), "{read}");
+    world.edit("tickets/part.md", "[first, secret, o/plans#4]", "[secret]");
+    (0..2).for_each(|_| drop(world.cycle(&syncer)));
+    assert_eq!(keys(&simulator, "Part", Field::BlockedBy), Vec::<String>::new());
+    assert_eq!(world.cycle(&syncer), Report::default());
+}
+
 #[test]
 fn a_milestone_that_is_not_there_is_a_problem_that_names_those_that_are() {
     let (world, simulator) = (World::new(), github());

@@ -9,7 +9,7 @@ use super::{
 use std::collections::BTreeSet;
 
 /// Lists whose order means nothing.
-const SETS: [&str; 2] = ["labels", "blocked_by"];
+const SETS: [&str; 3] = ["labels", "blocked_by", "related"];
 
 /// What happened to a path; `None` is a file that is not there.
 pub fn diff(path: &WsPath, old: Option<&Snapshot>, new: Option<&Snapshot>) -> Vec<Change> {

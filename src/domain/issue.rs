@@ -25,6 +25,12 @@ pub enum Field {
     Cycle,
     /// By the parent's key.
     Parent,
+    /// The keys of the issues that must be over first.
+    BlockedBy,
+    /// Keys; it holds both ways.
+    Related,
+    /// By the key of the issue that says the same.
+    DuplicateOf,
 }
 
 /// How two edits of one field come together.
@@ -39,7 +45,7 @@ pub enum MergeKind {
 }
 
 impl Field {
-    pub const ALL: [Field; 12] = [
+    pub const ALL: [Field; 15] = [
         Field::Title,
         Field::Body,
         Field::Status,
@@ -52,14 +58,27 @@ impl Field {
         Field::Milestone,
         Field::Cycle,
         Field::Parent,
+        Field::BlockedBy,
+        Field::Related,
+        Field::DuplicateOf,
     ];
 
     pub fn merge_kind(self) -> MergeKind {
         match self {
             Field::Body => MergeKind::Lines,
-            Field::Labels => MergeKind::Set,
+            Field::Labels | Field::BlockedBy | Field::Related => MergeKind::Set,
             _ => MergeKind::Scalar,
         }
+    }
+
+    /// Whether its value is other objects, by their keys.
+    pub fn is_link(self) -> bool {
+        self == Self::Parent || self.is_relation()
+    }
+
+    /// Whether it ties two objects that are both there: a new one is told of it once it is made.
+    pub fn is_relation(self) -> bool {
+        matches!(self, Self::BlockedBy | Self::Related | Self::DuplicateOf)
     }
 
     /// Whether a ticket of this schema has the field. Every ticket has a title, a body and a status.
@@ -82,6 +101,9 @@ impl Field {
             Field::Milestone => "milestone",
             Field::Cycle => "cycle",
             Field::Parent => "parent",
+            Field::BlockedBy => "blocked_by",
+            Field::Related => "related",
+            Field::DuplicateOf => "duplicate_of",
         }
     }
 }
@@ -103,6 +125,14 @@ impl FieldValue {
         match self {
             Self::Text(text) => text.as_deref(),
             Self::Set(_) => None,
+        }
+    }
+
+    /// The members of a set, or the text, if there is one.
+    pub fn members(&self) -> Vec<&str> {
+        match self {
+            Self::Text(text) => text.as_deref().into_iter().collect(),
+            Self::Set(members) => members.iter().map(String::as_str).collect(),
         }
     }
 }
@@ -138,6 +168,11 @@ impl RemoteIssue {
 
     pub fn is_let_go(&self) -> bool {
         self.fields.is_empty()
+    }
+
+    /// Keys of the objects that it is tied to.
+    pub fn linked_keys(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().filter(|(field, _)| field.is_link()).flat_map(|(_, value)| value.members())
     }
 }
 

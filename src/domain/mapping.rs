@@ -82,10 +82,15 @@ impl Mapping {
                 _ => Some(FieldValue::Text(None)),
             },
             Field::Estimate => readable(value, number).map(optional),
-            Field::Parent => match readable(value, plain)? {
+            Field::Parent | Field::DuplicateOf => match readable(value, plain)? {
                 Some(link) if !link.is_empty() => self.names.key_of(&link).map(FieldValue::text),
                 _ => Some(FieldValue::Text(None)),
             },
+            Field::BlockedBy | Field::Related => {
+                let links = value.map_or(Some(Vec::new()), words)?;
+                let keys = links.iter().filter_map(|link| self.names.key_of(link));
+                Some(FieldValue::Set(keys.map(str::to_owned).collect()))
+            }
         }
     }
 
@@ -100,6 +105,7 @@ impl Mapping {
     ) -> Result<Option<Value>, Unmapped> {
         let unmapped = || Unmapped { field, value: value.as_text().unwrap_or_default().to_owned() };
         let text = match value {
+            FieldValue::Set(members) if field.is_link() => return Ok(self.links(members, current)),
             FieldValue::Set(members) if members.is_empty() => return Ok(None),
             FieldValue::Set(members) => return Ok(Some(ordered(members, current))),
             FieldValue::Text(None) => return Ok(None),
@@ -115,13 +121,31 @@ impl Mapping {
             Field::Priority => Value::from(named(&self.local_priorities, text).ok_or_else(unmapped)?),
             Field::Estimate => as_number(text).ok_or_else(unmapped)?,
             Field::Cycle => word(text),
-            Field::Parent => {
+            Field::Parent | Field::DuplicateOf => {
                 let present = current.and_then(plain).filter(|link| self.names.key_of(link) == Some(text));
                 word(present.as_deref().unwrap_or_else(|| self.names.name_of(text)))
             }
             _ => Value::from(text.as_str()),
         };
         Ok(Some(value))
+    }
+
+    /// Links to these objects: those of the ticket that mean one of them keep their places, and so do those that mean nothing
+    /// there; new ones follow.
+    fn links(&self, members: &BTreeSet<String>, current: Option<&Value>) -> Option<Value> {
+        let present = match current {
+            Some(Value::Array(items)) => items.clone(),
+            other => other.cloned().into_iter().collect(),
+        };
+        let meant = |item: &Value| {
+            let link = plain(item)?;
+            self.names.key_of(&link).or_else(|| members.get(&link).map(String::as_str)).map(str::to_owned)
+        };
+        let stays = |item: &Value| meant(item).is_none_or(|key| members.contains(&key));
+        let mut links: Vec<Value> = present.into_iter().filter(stays).collect();
+        let said: BTreeSet<String> = links.iter().filter_map(meant).collect();
+        links.extend(members.difference(&said).map(|key| word(self.names.name_of(key))));
+        (!links.is_empty()).then_some(Value::Array(links))
     }
 
     /// The remote state for a local status: by override, by name, by kind (the nearest when there is none of that kind).
@@ -197,9 +221,15 @@ fn plain(value: &Value) -> Option<String> {
 }
 
 fn members(value: &Value) -> Option<FieldValue> {
+    words(value).map(|words| FieldValue::Set(words.into_iter().collect()))
+}
+
+/// The words of a list, or the only one; `None` where one cannot be read.
+pub fn words(value: &Value) -> Option<Vec<String>> {
     match value {
-        Value::Array(members) => members.iter().map(plain).collect::<Option<_>>().map(FieldValue::Set),
-        other => plain(other).map(|member| FieldValue::Set([member].into())),
+        Value::Null => Some(Vec::new()),
+        Value::Array(words) => words.iter().map(plain).collect(),
+        other => plain(other).map(|word| vec![word]),
     }
 }
 
@@ -393,6 +423,29 @@ mod tests {
         assert_eq!(written("ENG-7", Some(&json!("ENG-7"))), json!("ENG-7"));
         assert_eq!(written("145", Some(&json!("auth-epic"))), json!(145));
         assert_eq!(written("OPS-1", None), json!("OPS-1"));
+    }
+
+    #[test]
+    fn links_cross_as_keys_and_what_means_nothing_there_stays() {
+        let linear = mapping(&LINEAR, &[]);
+        let said = |links: Value| {
+            let fields = json!({ "blocked_by": links });
+            let view = TicketView { title: "t", fields: fields.as_object().unwrap(), body: "" };
+            linear.to_remote(view).remove(&Field::BlockedBy)
+        };
+        let keys = |keys: &[&str]| FieldValue::Set(keys.iter().map(|key| (*key).to_owned()).collect());
+        assert_eq!(said(json!(["auth-epic", "ENG-7", 145, "only-there", "nobody"])), Some(keys(&["145", "ENG-7"])));
+        assert_eq!((said(json!("auth-epic")), said(json!(null))), (Some(keys(&["ENG-7"])), Some(keys(&[]))));
+        assert_eq!(said(json!([["nested"]])), None, "what cannot be read clears nothing");
+
+        let written = |there: &[&str], current: Value| {
+            linear.to_field(Field::BlockedBy, &keys(there), Some(&current)).unwrap().unwrap_or(Value::Null)
+        };
+        assert_eq!(written(&["ENG-7", "145"], json!(["only-there", "ENG-7"])), json!(["only-there", "ENG-7", 145]));
+        assert_eq!(written(&["ENG-7"], json!([])), json!(["auth-epic"]));
+        assert_eq!(written(&[], json!(["auth-epic", "nobody", 145])), json!(["nobody"]));
+        assert_eq!(written(&["OPS-1"], json!("OPS-1")), json!(["OPS-1"]), "a key is not said twice");
+        assert_eq!(written(&[], json!(["auth-epic"])), Value::Null);
     }
 
     #[test]

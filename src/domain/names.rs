@@ -44,7 +44,7 @@ impl Names {
         }
     }
 
-    /// Adds an object that no ticket may be linked to.
+    /// Adds an object that no ticket may be linked to, or that is not followed here at all.
     pub fn add_key(&mut self, key: &str) {
         if !self.keys.contains_key(key) {
             self.keys.insert(key.to_owned(), None);
@@ -66,6 +66,12 @@ impl Names {
             Some(meaning) => meaning.key(),
             None => known().or_else(|| self.elsewhere.get(link)?.key()),
         }
+    }
+
+    /// Whether a link may mean an object although it stands for none: it stands for no ticket, or for several.
+    pub fn is_doubtful(&self, link: &str) -> bool {
+        let known = self.files.get(link).or_else(|| self.elsewhere.get(link));
+        self.key_of(link).is_none() && known.is_none_or(|meaning| *meaning == Meaning::Several)
     }
 
     /// What a link to an object is to say: the name of its file where that means this object, else its key.
@@ -124,6 +130,9 @@ mod tests {
         ] {
             assert_eq!(names.key_of(link), key, "{link}");
         }
+        let doubtful =
+            ["twin", "nobody", "new", "only-there", "9", "ENG-7", "auth-epic"].map(|it| names.is_doubtful(it));
+        assert_eq!(doubtful, [true, true, false, false, false, false, false]);
     }
 
     #[test]

@@ -181,7 +181,9 @@ pub fn style(capabilities: &Capabilities) -> Style {
 }
 
 fn create(local: &Local, capabilities: &Capabilities) -> Plan {
-    let says = |(field, value): &(&Field, &FieldValue)| capabilities.fields.contains(field) && !merge::is_empty(value);
+    let says = |(field, value): &(&Field, &FieldValue)| {
+        capabilities.fields.contains(field) && !merge::is_empty(value) && !field.is_relation()
+    };
     let fields =
         local.fields.iter().filter(says).map(|(field, value)| (*field, Outcome::Push(outgoing(*field, value))));
     Plan { presence: Presence::Create, fields: fields.collect(), comments: new_comments(local, capabilities).collect() }

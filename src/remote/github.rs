@@ -4,6 +4,7 @@
 //! version check and no idempotency key, so updates name only what changed, sets go as members added and removed, and a
 //! create whose answer was lost is looked for among the newest issues of the same author.
 
+mod blockers;
 mod bulk;
 mod fields;
 mod listing;
@@ -114,10 +115,10 @@ impl Github {
         Ok(comments)
     }
 
-    /// The issue with its comments.
+    /// The issue with its comments and what blocks it.
     fn complete(&self, issue: wire::Issue) -> Result<RemoteIssue, RemoteError> {
         let comments = if issue.comments > 0 { self.comments(&issue.number.to_string())? } else { Vec::new() };
-        Ok(RemoteIssue { comments, ..issue.into_remote() })
+        self.with_blockers(issue, comments)
     }
 
     /// The issue as it is; `None` when it is gone, was moved to another repository, or is a pull request.
@@ -249,6 +250,7 @@ impl Provider for Github {
         text::check(self.http.remote(), &capabilities(), &patch.fields)?;
         // Before the first of several requests, so that a refusal changes nothing.
         self.check_labels(&patch.delta(Field::Labels).0)?;
+        let blockers = self.new_blockers(patch)?;
         let plain = self.plain_fields(&patch.fields)?;
         if !plain.is_empty() {
             self.patch(id, Value::Object(plain))?;
@@ -261,6 +263,7 @@ impl Provider for Github {
         if let Some(parent) = patch.fields.get(&Field::Parent) {
             self.set_parent(id, parent)?;
         }
+        self.change_blockers(id, patch, &blockers)?;
         self.fetch(id)?.ok_or_else(|| self.missing(id))
     }
 
@@ -318,6 +321,7 @@ pub(super) fn capabilities() -> Capabilities {
             Field::Assignee,
             Field::Milestone,
             Field::Parent,
+            Field::BlockedBy,
         ]
         .into(),
         states: vec![

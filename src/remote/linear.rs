@@ -6,6 +6,7 @@
 mod client;
 mod directory;
 mod input;
+mod relations;
 mod wire;
 
 use super::{Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Search, Secret, text};
@@ -30,7 +31,7 @@ const COMMENT_CREATE: Document = document!(Write, "comment_create.graphql");
 const COMMENT_UPDATE: Document = document!(Write, "comment_update.graphql");
 const COMMENT_DELETE: Document = document!(Write, "comment_delete.graphql");
 
-/// Issues a page: about 450 points of complexity, far from the 10,000 a query may cost.
+/// Issues a page: about 900 points of complexity, far from the 10,000 a query may cost.
 const PAGE: usize = 50;
 const MAX_TITLE: usize = 255;
 /// Linear documents no limit; this one keeps a runaway file from being sent.
@@ -178,6 +179,7 @@ impl Provider for Linear {
         let next = found.next().map(|cursor| PageToken(cursor.to_owned()));
         let mut comments = self.comments_of(&found.nodes)?;
         let issues = found.nodes.into_iter().map(|issue| {
+            let issue = self.with_relations(issue)?;
             let labels = self.directory.label_names(&self.client, &issue.label_ids)?;
             let comments = wire::in_order(comments.remove(&issue.id).unwrap_or_default());
             Ok(issue.into_remote(labels, comments))
@@ -193,6 +195,7 @@ impl Provider for Linear {
             after = page.as_ref().and_then(|page| page.next()).map(str::to_owned);
             comments.extend(page.into_iter().flat_map(|page| page.nodes));
             if after.is_none() {
+                let issue = self.with_relations(issue)?;
                 let labels = self.directory.label_names(&self.client, &issue.label_ids)?;
                 return Ok(Some(issue.into_remote(labels, wire::in_order(comments))));
             }
@@ -212,9 +215,11 @@ impl Provider for Linear {
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
         text::check(self.client.remote(), &self.rules()?, &patch.fields)?;
         let input = self.changes(id, patch)?;
+        let relations = self.relation_changes(id, patch)?;
         if !input.is_empty() {
             self.client.run::<Value>(ISSUE_UPDATE, json!({ "id": id, "input": input }))?;
         }
+        relations.into_iter().try_for_each(|change| self.relate(change))?;
         self.fetch(id)?.ok_or_else(|| self.missing(id))
     }
 
@@ -293,7 +298,7 @@ mod tests {
     use super::*;
     use apollo_compiler::{ExecutableDocument, Schema, request::coerce_variable_values};
 
-    const DOCUMENTS: [Document; 18] = [
+    const DOCUMENTS: [Document; 22] = [
         VIEWER,
         ISSUES,
         COMMENTS,
@@ -312,6 +317,10 @@ mod tests {
         directory::PROJECTS,
         directory::MILESTONES,
         directory::CYCLES,
+        relations::RELATIONS,
+        relations::INVERSE_RELATIONS,
+        relations::RELATION_CREATE,
+        relations::RELATION_DELETE,
     ];
 
     fn schema() -> apollo_compiler::validation::Valid<Schema> {

@@ -2,7 +2,7 @@
 
 use super::RemoteError;
 use crate::domain::{
-    issue::{Capabilities, Field, FieldValue, IssueFields},
+    issue::{Capabilities, Field, FieldValue, IssueFields, MergeKind},
     nearest::nearest,
 };
 
@@ -56,6 +56,11 @@ pub(super) fn invalid(remote: &str, field: Field, message: impl Into<String>) ->
     RemoteError::Invalid { remote: remote.to_owned(), field: Some(field.name().to_owned()), message: message.into() }
 }
 
+/// What a link of `field` means is not there.
+pub(super) fn no_issue(remote: &str, field: Field, key: &str) -> RemoteError {
+    invalid(remote, field, format!("there is no issue {key:?}"))
+}
+
 /// The label is not one of the `known` ones of a `place`, and may not be made there.
 pub(super) fn unknown_label<'k>(
     remote: &str,
@@ -84,9 +89,11 @@ fn fault(capabilities: &Capabilities, field: Field, value: &FieldValue) -> Optio
     if !capabilities.fields.contains(&field) {
         return Some("there is no such field there".into());
     }
-    let text = match (field, value) {
-        (Field::Labels, FieldValue::Set(names)) => return names.contains("").then(|| "a label has no name".into()),
-        (Field::Labels, _) | (_, FieldValue::Set(_)) => return Some("a set and a single value were mixed up".into()),
+    let text = match (field.merge_kind(), value) {
+        (MergeKind::Set, FieldValue::Set(names)) => {
+            return names.contains("").then(|| "one of them has no name".into());
+        }
+        (MergeKind::Set, _) | (_, FieldValue::Set(_)) => return Some("a set and a single value were mixed up".into()),
         (_, FieldValue::Text(text)) => text.as_deref(),
     };
     match (field, text) {

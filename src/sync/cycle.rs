@@ -13,7 +13,7 @@ use crate::{
         Timestamp, Value,
         event::Change,
         issue::{Capabilities, Field, FieldValue, RemoteIssue},
-        mapping::Mapping,
+        mapping::{self, Mapping},
         names::Names,
         op::Actor,
         path::WsPath,
@@ -69,7 +69,9 @@ impl Kept {
     fn load(parts: &Parts, stamp: Stamp) -> Result<Self, SyncError> {
         let tracking = parts.repo.tracking(&parts.name)?;
         let tickets = Tickets::load(&parts.store, &parts.name)?;
-        let names = tickets.names(&parts.name, tracking.issues.values().map(|issue| issue.key.as_str()));
+        let issues = tracking.issues.values();
+        let keys = issues.flat_map(|issue| std::iter::once(issue.key.as_str()).chain(issue.linked_keys()));
+        let names = tickets.names(&parts.name, keys);
         Ok(Self { stamp, tracking, tickets, names, memory: Memory::load(&parts.store, &parts.name)? })
     }
 }
@@ -226,6 +228,7 @@ impl<'a> Cycle<'a> {
     /// Makes this the base of the object, in git with the next [`Cycle::flush`].
     pub fn track(&mut self, issue: RemoteIssue) {
         self.volatile.in_step.remove(&issue.id);
+        issue.linked_keys().for_each(|key| self.mapping.names.add_key(key));
         if self.tracking.issues.get(&issue.id) != Some(&issue) {
             self.batch.retain(|other| other.id != issue.id);
             self.batch.push(issue.clone());
@@ -334,8 +337,8 @@ impl<'a> Cycle<'a> {
         self.memory.conflicts.extend(found);
     }
 
-    /// What a ticket says, for planning against this base: with the remote's own form of every value that it answers, and with
-    /// the own comments whose files are gone for good.
+    /// What a ticket says, for planning against this base: with the remote's own form of every value that it answers, with
+    /// the own comments whose files are gone for good, and without taking off a member that a link in doubt may mean.
     pub fn said(&self, ticket: &Ticket, id: &str, base: Option<&RemoteIssue>) -> Result<Local, SyncError> {
         let mut local = ticket.local.clone();
         let Some(base) = base else { return Ok(local) };
@@ -343,6 +346,15 @@ impl<'a> Cycle<'a> {
             let unchanged = local.fields.get(field).is_some_and(|value| fingerprint(value) == *hash);
             if let Some(agreed) = base.fields.get(field).filter(|_| unchanged) {
                 local.fields.insert(*field, agreed.clone());
+            }
+        }
+        for (field, value) in &mut local.fields {
+            let links = ticket.document.get(field.name()).filter(|_| field.is_link()).and_then(mapping::words);
+            let in_doubt = links.into_iter().flatten().any(|link| self.mapping.names.is_doubtful(&link));
+            if let (FieldValue::Set(ours), Some(FieldValue::Set(agreed)), true) =
+                (value, base.fields.get(field), in_doubt)
+            {
+                ours.extend(agreed.iter().cloned());
             }
         }
         self.render_comments(&mut local, base);

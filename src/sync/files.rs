@@ -229,7 +229,7 @@ impl Cycle<'_> {
 }
 
 /// The order of fields in a new file.
-const FILE_ORDER: [Field; 11] = [
+const FILE_ORDER: [Field; 14] = [
     Field::Title,
     Field::Status,
     Field::Priority,
@@ -239,6 +239,9 @@ const FILE_ORDER: [Field; 11] = [
     Field::Milestone,
     Field::Cycle,
     Field::Parent,
+    Field::BlockedBy,
+    Field::Related,
+    Field::DuplicateOf,
     Field::Due,
     Field::Estimate,
 ];

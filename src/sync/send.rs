@@ -134,8 +134,12 @@ impl Cycle<'_> {
         dropped
     }
 
-    /// The base of a field that a create did not send: what the ticket says if it says so, so that the default is pulled.
+    /// The base of a field that a create did not send: what the ticket says if it says so, so that the default is pulled; of
+    /// a relation the default, so that what the ticket says is an update that is due.
     fn unsaid_default(&self, path: &WsPath, field: Field, default: &FieldValue) -> FieldValue {
+        if field.is_relation() {
+            return default.clone();
+        }
         self.says(path, field).unwrap_or_else(|| match default {
             FieldValue::Text(_) => FieldValue::Text(None),
             FieldValue::Set(_) => FieldValue::Set(Default::default()),

@@ -10,7 +10,7 @@ use crate::{
         document::Document,
         issue::{Field, RemoteIssue},
         layout::Kind,
-        mapping::TicketView,
+        mapping::{self, TicketView},
         names::Names,
         path::WsPath,
         plan::{Local, LocalComment},
@@ -114,12 +114,14 @@ impl Tickets {
         text(self.files.get(path)?.fields.get(Field::Parent.name())?)
     }
 
-    /// Hash over a ticket's and its comments' settled bytes, and over the object that its parent is; `None` when it is not in
-    /// the index.
+    /// Hash over a ticket's and its comments' settled bytes, and over the objects that its links mean; `None` when it is not
+    /// in the index.
     pub fn fingerprint(&self, path: &WsPath, names: &Names) -> Option<ContentHash> {
-        let mut all = self.files.get(path)?.content.0.clone();
-        if let Some(parent) = self.parent(path) {
-            all.push_str(names.key_of(&parent).unwrap_or("nothing"));
+        let snapshot = self.files.get(path)?;
+        let mut all = snapshot.content.0.clone();
+        for field in Field::ALL.into_iter().filter(|field| field.is_link()) {
+            let links = snapshot.fields.get(field.name()).and_then(mapping::words).unwrap_or_default();
+            links.iter().for_each(|link| all.push_str(names.key_of(link).unwrap_or("nothing")));
         }
         for comment in self.comments_of(path) {
             all.push_str(comment.as_str());

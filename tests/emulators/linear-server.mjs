@@ -76,6 +76,7 @@ function reset() {
     project: new Map(),
     milestone: new Map(),
     cycle: new Map(),
+    relation: new Map(),
     webhook: new Map(),
     sync: 1000,
     org: { id: randomUUID(), name: 'Acme', urlKey: 'acme', createdAt: iso(), updatedAt: iso(), __typename: 'Organization' },
@@ -531,6 +532,7 @@ function conn(list, a = {}) {
   };
 }
 const get = (k, id) => (id ? S[k].get(id) : null);
+const related = (end, o) => [...S.relation.values()].filter((r) => r[end] === o.id);
 const F = {
   Issue: {
     team: (o) => get('team', o.teamId),
@@ -544,6 +546,8 @@ const F = {
     labels: (o, a) => conn(MANY.labels(o), a),
     comments: (o, a) => conn(MANY.comments(o), a),
     children: (o, a) => conn(MANY.children(o), a),
+    relations: (o, a) => conn(related('issueId', o), a),
+    inverseRelations: (o, a) => conn(related('relatedIssueId', o), a),
     priorityLabel: (o) => ['No priority', 'Urgent', 'High', 'Medium', 'Low'][o.priority],
     prioritySortOrder: (o) => o.sortOrder,
     reactionData: () => ({}),
@@ -617,6 +621,7 @@ const F = {
         a,
       ),
   },
+  IssueRelation: { issue: (o) => get('issue', o.issueId), relatedIssue: (o) => get('issue', o.relatedIssueId) },
   Webhook: { team: (o) => get('team', o.teamId), creator: (o) => get('user', o.creatorId) },
   Organization: { teams: (o, a) => conn([...S.team.values()], a), users: (o, a) => conn([...S.user.values()], a) },
 };
@@ -707,6 +712,17 @@ const M = {
   },
   issueAddLabel: (_, { id, labelId }, c) => pay('issue', update(iss(id), { addedLabelIds: [labelId] }, c)),
   issueRemoveLabel: (_, { id, labelId }, c) => pay('issue', update(iss(id), { removedLabelIds: [labelId] }, c)),
+  // Whether a relation touches its issues' time is not documented: here it does not.
+  issueRelationCreate: (_, { input }, c) => {
+    const [issueId, relatedIssueId] = [iss(input.issueId).id, iss(input.relatedIssueId).id];
+    if (issueId === relatedIssueId) throw new UserErr('Argument Validation Error', 'an issue cannot be related to itself');
+    return pay('issueRelation', put('relation', { id: input.id || randomUUID(), issueId, relatedIssueId, type: input.type }, 'IssueRelation'));
+  },
+  issueRelationDelete: (_, { id }, c) => {
+    const o = need('relation', id, 'IssueRelation');
+    S.relation.delete(id);
+    return pay('entity', o);
+  },
   commentCreate: (_, { input }, c) => {
     const i = iss(input.issueId);
     if (input.id && S.comment.has(input.id))

@@ -57,7 +57,7 @@ const isFollowed = (type) => {
     !isInputObjectType(t) ||
     t.name.endsWith('Comparator') ||
     filters.has(t.name) ||
-    /^(Issue|Comment|IssueLabel|Webhook)(Create|Update)Input$/.test(t.name)
+    /^(Issue|Comment|IssueLabel|IssueRelation|Webhook)(Create|Update)Input$/.test(t.name)
   );
 };
 const bare = (node) => ({ ...node, description: undefined });

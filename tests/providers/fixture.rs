@@ -52,7 +52,7 @@ pub struct Fixture {
     pub cycle: &'static str,
     /// The emulator drops `state_reason: duplicate`; GitHub's own description of its API has it.
     pub without_states: &'static [&'static str],
-    /// The emulator has no sub-issues.
+    /// The emulator has no sub-issues and no dependencies.
     pub without_fields: &'static [Field],
     /// How many issues make three pages.
     pub three_pages: usize,
@@ -253,7 +253,7 @@ pub fn github() -> Option<Fixture> {
         milestones: ["v1", "v2"],
         cycle: "",
         without_states: &["closed:duplicate"],
-        without_fields: &[Field::Parent],
+        without_fields: &[Field::Parent, Field::BlockedBy],
         three_pages: 205,
         behind: Behind::Github { server, proxy, repo },
     })

@@ -190,6 +190,50 @@ fn a_parent_is_set_and_taken_off_by_the_id_of_the_sub_issue() {
     assert_eq!(error.to_string(), "hub refused parent: 99 is not there, or takes no sub-issues");
 }
 
+/// The emulator has no dependencies: these are GitHub's answers.
+#[test]
+fn what_blocks_an_issue_is_read_where_there_is_some_and_changed_by_ids() {
+    let Some(remote) = fixture::github() else { return };
+    let api = format!("{}/repos/o/r", remote.wire().0);
+    let issue = |number: u64, repository: &str, blocked: u64| {
+        let summary = json!({ "blocked_by": 0, "blocking": 0, "total_blocked_by": blocked, "total_blocking": 0 });
+        let more = json!({ "id": 7000 + number, "repository_url": repository, "issue_dependencies_summary": summary });
+        listed(number, more)
+    };
+    let answer = |body: serde_json::Value| remote.answer_next(response("200 OK", "", &body.to_string()));
+    let elsewhere = api.replace("o/r", "o/plans");
+    let blockers = json!([issue(3, &api, 0), issue(4, &elsewhere, 0)]);
+    let keys = |keys: &[&str]| FieldValue::Set(keys.iter().map(|key| (*key).to_owned()).collect());
+    answer(issue(7, &api, 2));
+    answer(blockers.clone());
+    let seven = remote.provider.fetch("7").unwrap().unwrap();
+    assert_eq!(seven.fields[&Field::BlockedBy], keys(&["3", "o/plans#4"]));
+    answer(issue(8, &api, 0));
+    let before = remote.requests();
+    assert_eq!(remote.provider.fetch("8").unwrap().unwrap().fields[&Field::BlockedBy], keys(&[]));
+    assert_eq!(remote.requests() - before, 1, "where nothing blocks, nothing more is asked");
+
+    // The new one is looked up, the issue and what blocks it read, and after the writes the issue as it has become.
+    answer(issue(5, &api, 0));
+    answer(issue(7, &api, 2));
+    answer(blockers);
+    remote.answer_next(response("201 Created", "", "{}"));
+    answer(json!({}));
+    answer(issue(7, &api, 2));
+    answer(json!([issue(3, &api, 0), issue(5, &api, 0)]));
+    let patch = Patch { fields: [(Field::BlockedBy, keys(&["3", "5"]))].into(), base: seven.fields };
+    assert_eq!(remote.provider.update("7", &patch).unwrap().fields[&Field::BlockedBy], keys(&["3", "5"]));
+    let writes: Vec<_> = remote.wire().1.into_iter().filter(|request| !request.starts_with("GET ")).collect();
+    let [added, removed] = writes.as_slice() else { panic!("{writes:?}") };
+    assert!(added.contains("/issues/7/dependencies/blocked_by ") && added.contains("\"issue_id\":7005"), "{added}");
+    assert!(removed.starts_with("DELETE ") && removed.contains("/issues/7/dependencies/blocked_by/7004 "), "{removed}");
+
+    answer(issue(7, &api, 1));
+    remote.answer_next(response("404 Not Found", "", r#"{"message": "Not Found"}"#));
+    let hidden = remote.provider.fetch("7").unwrap().unwrap();
+    assert!(!hidden.fields.contains_key(&Field::BlockedBy), "what may not be seen says nothing");
+}
+
 /// The emulator lacks the listing of a repository's comments: these are GitHub's answers.
 #[test]
 fn a_listing_of_everything_reads_comments_in_bulk_and_again_where_they_changed() {

@@ -32,8 +32,16 @@ fn all_fields(remote: &Fixture) -> IssueFields {
         (Field::Milestone, text(remote.milestones[0])),
         (Field::Cycle, text(remote.cycle)),
         (Field::Parent, text(&remote.create("Epic").key)),
+        (Field::BlockedBy, set([&*remote.create("First").key, &remote.create("Second").key])),
+        (Field::Related, set([&*remote.create("Like it").key])),
+        (Field::DuplicateOf, text(&remote.create("The same").key)),
     ]);
     all.into_iter().filter(|(field, _)| remote.fields().contains(field)).collect()
+}
+
+/// Those of them that an issue can be made with: it is told of its relations when it is there.
+fn creatable(remote: &Fixture) -> IssueFields {
+    all_fields(remote).into_iter().filter(|(field, _)| !field.is_relation()).collect()
 }
 
 fn change(remote: &Fixture, issue: &RemoteIssue, field: Field, value: FieldValue) -> RemoteIssue {
@@ -62,9 +70,14 @@ fn count_titled(remote: &Fixture, title: &str) -> usize {
 }
 
 pub fn a_created_issue_has_what_was_sent(remote: &Fixture) {
-    let fields = all_fields(remote);
+    let fields = creatable(remote);
     let made = remote.provider.create(Uuid::new_v4(), &fields).unwrap();
-    assert_eq!(made.fields, fields);
+    for (field, value) in &made.fields {
+        match fields.get(field) {
+            Some(sent) => assert_eq!(value, sent),
+            None => assert!(field.is_relation() && value.members().is_empty(), "{field:?}: {value:?}"),
+        }
+    }
     assert_eq!(remote.fetch(&made.id), made);
     assert!(!made.key.is_empty() && !made.archived && made.url.starts_with("http"), "{made:?}");
 }
@@ -99,11 +112,13 @@ pub fn each_field_changes_alone(remote: &Fixture) {
 }
 
 pub fn each_field_that_may_be_empty_can_be_cleared(remote: &Fixture) {
-    let mut issue = remote.provider.create(Uuid::new_v4(), &all_fields(remote)).unwrap();
+    let mut issue = remote.provider.create(Uuid::new_v4(), &creatable(remote)).unwrap();
+    let relations = all_fields(remote).into_iter().filter(|(field, _)| field.is_relation());
+    issue = relations.fold(issue, |issue, (field, value)| change(remote, &issue, field, value));
     for field in remote.fields() {
         let (sent, kept) = match field {
             Field::Title | Field::Status => continue,
-            Field::Labels => (set([]), set([])),
+            Field::Labels | Field::BlockedBy | Field::Related => (set([]), set([])),
             Field::Body => (FieldValue::Text(None), text("")),
             _ => (FieldValue::Text(None), FieldValue::Text(None)),
         };
@@ -143,14 +158,14 @@ fn filed_under(remote: &Fixture) -> Vec<(Field, &'static str)> {
 }
 
 pub fn what_is_not_there_is_refused_and_what_is_there_named(remote: &Fixture) {
-    let issue = remote.provider.create(Uuid::new_v4(), &all_fields(remote)).unwrap();
+    let issue = remote.provider.create(Uuid::new_v4(), &creatable(remote)).unwrap();
     let filed = filed_under(remote);
     assert!(!filed.is_empty());
     for (field, known) in filed {
         let mut fields = titled("Changed");
         fields.insert(field, text("Limbo"));
         let created =
-            remote.provider.create(Uuid::new_v4(), &all_fields(remote).into_iter().chain(fields.clone()).collect());
+            remote.provider.create(Uuid::new_v4(), &creatable(remote).into_iter().chain(fields.clone()).collect());
         let updated = remote.provider.update(&issue.id, &Patch { fields, base: issue.fields.clone() });
         for outcome in [created, updated] {
             let Err(RemoteError::Invalid { field: Some(named), message, .. }) = outcome else { panic!("{outcome:?}") };
@@ -182,6 +197,50 @@ pub fn a_parent_can_be_replaced_and_must_be_there(remote: &Fixture) {
     }
     assert_eq!(remote.fetch(&issue.id), issue);
     assert_eq!(remote.fetch(&second.id), second, "a parent is not changed by its parts");
+}
+
+pub fn relations_change_by_members_and_must_be_there(remote: &Fixture) {
+    let sets = [Field::BlockedBy, Field::Related].into_iter().filter(|field| remote.fields().contains(field));
+    for field in sets {
+        let others = ["One", "Two", "Three"].map(|title| remote.create(title).key);
+        let [one, two, three] = others.each_ref().map(String::as_str);
+        let issue = remote.create("Tied");
+        let issue = change(remote, &issue, field, set([one, two]));
+        assert_eq!(issue.fields[&field], set([one, two]));
+        let stale = RemoteIssue { fields: [(field, set([one]))].into(), ..issue.clone() };
+        let now = change(remote, &stale, field, set([three]));
+        assert_eq!(now.fields[&field], set([two, three]), "what others added stays");
+        let again = change(remote, &stale, field, set([three]));
+        assert_eq!(again.fields[&field], set([two, three]), "doing it twice is no error");
+        assert_eq!(remote.fetch(&issue.id).fields, again.fields);
+
+        let mut fields = titled("Not renamed");
+        fields.insert(field, set([two, three, "NONE-999999"]));
+        match remote.provider.update(&issue.id, &Patch { fields, base: again.fields.clone() }) {
+            Err(RemoteError::Invalid { field: Some(named), message, .. }) => {
+                assert_eq!(named, field.name());
+                assert!(message.contains("NONE-999999"), "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(remote.fetch(&issue.id).fields, again.fields, "nothing of it was carried out");
+    }
+}
+
+pub fn a_relation_is_seen_from_both_of_its_ends(remote: &Fixture) {
+    if !remote.fields().contains(&Field::Related) {
+        return;
+    }
+    let [one, other] = ["One", "Other"].map(|title| remote.create(title));
+    let one = change(remote, &one, Field::Related, set([&*other.key]));
+    assert_eq!(remote.fetch(&other.id).fields[&Field::Related], set([&*one.key]));
+    let other = change(remote, &remote.fetch(&other.id), Field::Related, set([]));
+    assert_eq!(remote.fetch(&one.id).fields[&Field::Related], set([]), "either end takes it off");
+
+    let [same, first] = [change(remote, &other, Field::DuplicateOf, text(&one.key)), remote.create("First")];
+    assert_eq!(remote.fetch(&one.id).fields[&Field::DuplicateOf], FieldValue::Text(None));
+    let moved = change(remote, &same, Field::DuplicateOf, text(&first.key));
+    assert_eq!(moved.fields[&Field::DuplicateOf], text(&first.key), "one replaces the other");
 }
 
 pub fn what_is_there_is_known_whatever_its_case(remote: &Fixture) {

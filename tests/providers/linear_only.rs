@@ -5,7 +5,7 @@ use crate::{
     fixture::{linear_at, linear_with, titled},
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use trackfs::{
     domain::issue::{Field, FieldValue, RemoteIssue},
     remote::{Patch, Provider, RemoteError},
@@ -36,6 +36,22 @@ fn assign(provider: &dyn Provider, issue: &RemoteIssue, name: &str) -> Result<Re
 /// What the server has, past its lists.
 fn issues(server: &Server) -> Vec<Value> {
     server.post("/_double/state", "", &json!({}))["issues"].as_array().unwrap().clone()
+}
+
+#[test]
+fn an_issue_with_more_relations_than_it_carries_has_them_all() {
+    let Some((_server, remote)) = start() else { return };
+    let create = |title: &str| remote.create(Uuid::new_v4(), &titled(title)).unwrap();
+    let keys: BTreeSet<String> = (0..7).map(|number| create(&format!("Before {number}")).key).collect();
+    let issue = create("Much blocked");
+    for field in [Field::BlockedBy, Field::Related] {
+        let patch = Patch { fields: [(field, FieldValue::Set(keys.clone()))].into(), base: issue.fields.clone() };
+        let now = remote.update(&issue.id, &patch).unwrap();
+        assert_eq!(now.fields[&field], FieldValue::Set(keys.clone()));
+    }
+    let page = remote.changed_since(Some(&issue.updated_at), None).unwrap();
+    let listed = page.issues.iter().find(|listed| listed.id == issue.id).expect("it was just made");
+    assert_eq!(listed.fields, remote.fetch(&issue.id).unwrap().unwrap().fields);
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl Github {
     fn complete_listed(&self, issue: wire::Issue) -> Result<RemoteIssue, RemoteError> {
         let read = self.listings.bulk.lock().take(&issue);
         match read {
-            Some(comments) => Ok(RemoteIssue { comments, ..issue.into_remote() }),
+            Some(comments) => self.with_blockers(issue, comments),
             None => self.complete(issue),
         }
     }

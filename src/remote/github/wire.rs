@@ -40,6 +40,9 @@ pub(super) struct Issue {
     /// Where there is none, the server does not know sub-issues.
     #[serde(default)]
     sub_issues_summary: Option<serde::de::IgnoredAny>,
+    /// Where there is none, the server does not know dependencies.
+    #[serde(default)]
+    issue_dependencies_summary: Option<Dependencies>,
     #[serde(default)]
     pub(super) comments: u64,
     pub(super) created_at: String,
@@ -47,6 +50,12 @@ pub(super) struct Issue {
     /// Present on pull requests, which the issue endpoints list too.
     #[serde(default)]
     pub(super) pull_request: Option<serde::de::IgnoredAny>,
+}
+
+/// How many issues block this one, whether they are open or not.
+#[derive(Deserialize)]
+struct Dependencies {
+    total_blocked_by: u64,
 }
 
 /// A label is an object everywhere but in old webhooks and some lists.
@@ -110,7 +119,7 @@ enum Detail {
 }
 
 impl Issue {
-    /// The issue without its comments, which have an endpoint of their own.
+    /// The issue without its comments and without the issues that block it, which have endpoints of their own.
     pub(super) fn into_remote(self) -> RemoteIssue {
         let (status, parent) = (self.status(), self.parent());
         let labels = self.labels.into_iter().map(|(Label::Object { name } | Label::Name(name))| name).collect();
@@ -125,6 +134,9 @@ impl Issue {
         ]);
         if parent.is_some() || self.sub_issues_summary.is_some() {
             fields.insert(Field::Parent, FieldValue::Text(parent));
+        }
+        if self.issue_dependencies_summary.is_some() {
+            fields.insert(Field::BlockedBy, FieldValue::Set(Default::default()));
         }
         RemoteIssue {
             id: self.number.to_string(),
@@ -141,11 +153,22 @@ impl Issue {
     fn parent(&self) -> Option<String> {
         let url = self.parent_issue_url.as_deref()?;
         let (repository, number) = url.rsplit_once("/issues/")?;
-        if repository == self.repository_url {
-            return Some(number.to_owned());
-        }
-        let (_, name) = repository.rsplit_once("/repos/")?;
-        Some(format!("{name}#{number}"))
+        key_in(&self.repository_url, repository, number)
+    }
+
+    /// What an issue of this repository calls it.
+    pub(super) fn key_in(&self, repository: &str) -> String {
+        let number = self.number.to_string();
+        key_in(repository, &self.repository_url, &number).unwrap_or(number)
+    }
+
+    pub(super) fn repository(&self) -> &str {
+        &self.repository_url
+    }
+
+    /// Whether there are issues that block it.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.issue_dependencies_summary.as_ref().is_some_and(|summary| summary.total_blocked_by > 0)
     }
 
     /// Whether a lost create can have made this at all.
@@ -175,6 +198,15 @@ impl Issue {
             (state, _) => state.to_owned(),
         }
     }
+}
+
+/// An issue's number, with its repository if that is not the one that it is seen `from`.
+fn key_in(from: &str, repository: &str, number: &str) -> Option<String> {
+    if repository == from {
+        return Some(number.to_owned());
+    }
+    let (_, name) = repository.rsplit_once("/repos/")?;
+    Some(format!("{name}#{number}"))
 }
 
 #[derive(Deserialize)]

@@ -35,7 +35,7 @@ impl Linear {
         Ok(input)
     }
 
-    /// The values of `fields` as Linear's input, but for those that depend on more than their value: labels and milestone.
+    /// The values of `fields` as Linear's input, but for those that depend on more than their value: labels, milestone and relations.
     fn input(&self, fields: &IssueFields) -> Result<Map<String, Value>, RemoteError> {
         let mut input = Map::new();
         for (field, value) in fields {
@@ -65,8 +65,10 @@ impl Linear {
                 ("projectId", json!(text.map(|name| directory.project_id(client, team()?, name)).transpose()?))
             }
             Field::Cycle => ("cycleId", json!(text.map(|name| directory.cycle_id(client, team()?, name)).transpose()?)),
-            Field::Parent => ("parentId", json!(text.map(|key| self.parent_id(key)).transpose()?)),
-            Field::Labels | Field::Milestone => return Ok(None),
+            Field::Parent => ("parentId", json!(text.map(|key| self.id_of(field, key)).transpose()?)),
+            Field::Labels | Field::Milestone | Field::BlockedBy | Field::Related | Field::DuplicateOf => {
+                return Ok(None);
+            }
         }))
     }
 
@@ -77,8 +79,9 @@ impl Linear {
         team.state_id(name).ok_or_else(refused)
     }
 
-    fn parent_id(&self, key: &str) -> Result<String, RemoteError> {
-        let refused = || text::invalid(self.client.remote(), Field::Parent, format!("there is no issue {key:?}"));
+    /// The id of the issue that a link of `field` means.
+    pub(super) fn id_of(&self, field: Field, key: &str) -> Result<String, RemoteError> {
+        let refused = || text::no_issue(self.client.remote(), field, key);
         Ok(self.issue_page(key, None)?.ok_or_else(refused)?.id)
     }
 

@@ -45,7 +45,11 @@ pub(super) struct Issue {
     pub(super) project: Option<Entry>,
     project_milestone: Option<Named>,
     cycle: Option<CycleName>,
-    parent: Option<Parent>,
+    parent: Option<Numbered>,
+    /// In which it is the issue, the first ones.
+    pub(super) relations: Connection<Relation>,
+    /// In which it is the related issue, the first ones.
+    pub(super) inverse_relations: Connection<Relation>,
     /// Only where the operation asks for them.
     pub(super) comments: Option<Connection<Comment>>,
 }
@@ -63,8 +67,18 @@ pub(super) struct Entry {
 }
 
 #[derive(Deserialize)]
-struct Parent {
-    identifier: String,
+pub(super) struct Numbered {
+    pub(super) identifier: String,
+}
+
+/// How the issue is tied to another: of a pair, what was asked for is the one that is not at hand.
+#[derive(Deserialize)]
+pub(super) struct Relation {
+    pub(super) id: String,
+    /// `blocks`, `related`, `duplicate`, and others that no field stands for.
+    r#type: String,
+    #[serde(alias = "relatedIssue")]
+    issue: Numbered,
 }
 
 /// Cycles have numbers, and some a name besides.
@@ -177,6 +191,14 @@ impl<T> Connection<T> {
     }
 }
 
+impl<T> Connection<T> {
+    /// Adds the page that follows.
+    pub(super) fn follow(&mut self, next: Self) {
+        self.nodes.extend(next.nodes);
+        self.page_info = next.page_info;
+    }
+}
+
 impl<T: Clone> Clone for Connection<T> {
     fn clone(&self) -> Self {
         Self { nodes: self.nodes.clone(), page_info: PageInfo::default() }
@@ -216,8 +238,31 @@ impl Issue {
             (Field::Milestone, FieldValue::Text(self.project_milestone.as_ref().map(|it| it.name.clone()))),
             (Field::Cycle, FieldValue::Text(self.cycle.as_ref().map(CycleName::text))),
             (Field::Parent, FieldValue::Text(self.parent.as_ref().map(|parent| parent.identifier.clone()))),
+            (Field::BlockedBy, FieldValue::Set(self.tied(Field::BlockedBy).map(Relation::key).collect())),
+            (Field::Related, FieldValue::Set(self.tied(Field::Related).map(Relation::key).collect())),
+            (Field::DuplicateOf, FieldValue::Text(self.tied(Field::DuplicateOf).map(Relation::key).next())),
         ];
         fields.into()
+    }
+
+    /// The relations that a field stands for.
+    pub(super) fn tied(&self, field: Field) -> impl Iterator<Item = &Relation> {
+        let (kind, from_here, from_there) = match field {
+            Field::BlockedBy => ("blocks", false, true),
+            Field::Related => ("related", true, true),
+            Field::DuplicateOf => ("duplicate", true, false),
+            _ => ("", false, false),
+        };
+        let here = self.relations.nodes.iter().filter(move |_| from_here);
+        let there = self.inverse_relations.nodes.iter().filter(move |_| from_there);
+        here.chain(there).filter(move |relation| relation.r#type == kind)
+    }
+}
+
+impl Relation {
+    /// The key of the other issue.
+    pub(super) fn key(&self) -> String {
+        self.issue.identifier.clone()
     }
 }
 

@@ -29,9 +29,12 @@ impl State {
             let names: Vec<String> = self.names_of(field).into_iter().collect();
             known.insert(field, FieldValue::text(text::named(remote, field, name, &names, String::as_str)?));
         }
-        let parent = fields.get(&Field::Parent).and_then(FieldValue::as_text);
-        if let Some(key) = parent.filter(|key| self.by_key(key).is_none()) {
-            return Err(text::invalid(remote, Field::Parent, format!("there is no issue {key:?}")));
+        for (field, value) in fields.iter().filter(|(field, _)| field.is_link()) {
+            let present = issue.and_then(|issue| issue.fields.get(field)).map(FieldValue::members).unwrap_or_default();
+            let is_missing = |key: &&str| self.by_key(key).is_none() && !present.contains(key);
+            if let Some(key) = value.members().into_iter().find(is_missing) {
+                return Err(text::no_issue(remote, *field, key));
+            }
         }
         Ok(known)
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{
         Timestamp,
-        issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        issue::{Capabilities, Field, FieldValue, IssueFields, MergeKind, RemoteComment, RemoteIssue},
         pull::RemotePull,
         schema::StatusKind,
     },
@@ -152,8 +152,8 @@ impl State {
     pub(super) fn update(&mut self, id: &str, patch: &Patch) -> Option<RemoteIssue> {
         let mut issue = self.get(id)?.clone();
         for (field, value) in &patch.fields {
-            let value = match (field, issue.fields.get(field)) {
-                (Field::Labels, Some(FieldValue::Set(now))) => FieldValue::Set(self.with_delta(now, patch)),
+            let value = match issue.fields.get(field) {
+                Some(FieldValue::Set(now)) => FieldValue::Set(self.with_delta(*field, now, patch)),
                 _ => self.stored(*field, value),
             };
             issue.fields.insert(*field, value);
@@ -241,7 +241,23 @@ impl State {
         if self.issues.get(&issue.key) != Some(&issue) {
             issue.updated_at = self.tick();
         }
-        self.store(issue)
+        let before = self.issues.get(&issue.key).map(related).unwrap_or_default();
+        let issue = self.store(issue);
+        for key in before.symmetric_difference(&related(&issue)) {
+            self.relate_back(key, &issue);
+        }
+        issue
+    }
+
+    /// What is related is so both ways.
+    fn relate_back(&mut self, key: &str, issue: &RemoteIssue) {
+        let Some(mut other) = self.issues.get(key).cloned() else { return };
+        let Some(FieldValue::Set(keys)) = other.fields.get_mut(&Field::Related) else { return };
+        match related(issue).contains(key) {
+            true => keys.insert(issue.key.clone()),
+            false => keys.remove(&issue.key),
+        };
+        self.touch(other);
     }
 
     fn store(&mut self, issue: RemoteIssue) -> RemoteIssue {
@@ -279,7 +295,7 @@ impl State {
         let initial = |field| match field {
             Field::Body => FieldValue::text(""),
             Field::Status => FieldValue::Text(first.clone()),
-            Field::Labels => FieldValue::Set(BTreeSet::new()),
+            field if field.merge_kind() == MergeKind::Set => FieldValue::Set(BTreeSet::new()),
             _ => FieldValue::Text(None),
         };
         let value = |field: Field| fields.get(&field).map_or_else(|| initial(field), |value| self.stored(field, value));
@@ -290,7 +306,9 @@ impl State {
     fn stored(&self, field: Field, value: &FieldValue) -> FieldValue {
         match (field, value) {
             (Field::Body, FieldValue::Text(text)) => FieldValue::text(self.stored_body(text.as_deref().unwrap_or(""))),
-            (_, FieldValue::Set(names)) => FieldValue::Set(names.iter().map(|name| self.label(name)).collect()),
+            (Field::Labels, FieldValue::Set(names)) => {
+                FieldValue::Set(names.iter().map(|name| self.label(name)).collect())
+            }
             _ => value.clone(),
         }
     }
@@ -302,10 +320,10 @@ impl State {
         }
     }
 
-    fn with_delta(&self, now: &BTreeSet<String>, patch: &Patch) -> BTreeSet<String> {
-        let (added, removed) = patch.delta(Field::Labels);
+    fn with_delta(&self, field: Field, now: &BTreeSet<String>, patch: &Patch) -> BTreeSet<String> {
+        let (added, removed) = patch.delta(field);
         let stays = |name: &&String| !removed.iter().any(|gone| text::same_name(gone, name));
-        let added = added.iter().map(|name| self.label(name));
+        let added = added.into_iter().map(|name| if field == Field::Labels { self.label(&name) } else { name });
         now.iter().filter(stays).cloned().chain(added).collect()
     }
 
@@ -353,6 +371,11 @@ fn linear_states() -> Vec<crate::domain::issue::RemoteState> {
         ("Canceled", StatusKind::Canceled),
     ];
     states.map(|(name, kind)| crate::domain::issue::RemoteState { name: name.to_owned(), kind }).into()
+}
+
+fn related(issue: &RemoteIssue) -> BTreeSet<String> {
+    let keys = issue.fields.get(&Field::Related).map(FieldValue::members).unwrap_or_default();
+    keys.into_iter().map(str::to_owned).collect()
 }
 
 fn is_open(issue: &RemoteIssue) -> bool {
