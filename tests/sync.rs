@@ -22,7 +22,10 @@ use trackfs::{
         simulator::{Fault, Flavour, Simulator},
     },
     sync::{Action, HealthState, Options, Report, Side, SyncError, Syncer, Word},
-    workspace::{config::SyncConfig, store::OutboxState},
+    workspace::{
+        config::{RemoteConfig, RemoteKind, SyncConfig},
+        store::OutboxState,
+    },
 };
 use uuid::Uuid;
 use world::{World, ws};
@@ -311,8 +314,9 @@ fn a_milestone_that_is_not_there_is_a_problem_that_names_those_that_are() {
     let (world, simulator) = (World::new(), github());
     let (syncer, key) = linked(&world, &simulator, "github");
     let file = format!("tickets/{key}.md");
-    world.edit(&file, "title:", "milestone: v9\ntitle:");
+    world.edit(&file, "title: Login fails", "milestone: v9\ntitle: Sign-in fails");
     let report = world.cycle(&syncer);
+    assert_eq!(text(&only(&simulator), Field::Title), "Sign-in fails", "the other fields go without it");
     let reason = "github refused milestone: \"v9\" is not one of: v1, v2";
     assert_eq!(report.refused.iter().map(|trouble| trouble.reason.as_str()).collect::<Vec<_>>(), [reason]);
     assert!(world.read(&file).contains("milestone: v9"));
@@ -1216,6 +1220,67 @@ fn an_unknown_label_is_a_problem_at_the_labels_and_the_other_fields_go() {
         );
         assert!(syncer.problems().unwrap().is_empty(), "{other}");
     }
+}
+
+/// A ticket whose label was refused by a tracker that keeps its issues in a folder.
+fn refused_label(world: &World) -> (Syncer, impl Fn(bool) -> Syncer) {
+    let folder = world.dir.path().join("tracker");
+    std::fs::create_dir(&folder).unwrap();
+    let url = folder.to_str().unwrap().to_owned();
+    let open = move |create_labels: bool| {
+        let (url, repo) = (Some(url.clone()), Some("o/r".to_owned()));
+        RemoteConfig { url, repo, create_labels, ..RemoteConfig::new(RemoteKind::Simulator, ws("tickets")) }
+    };
+    let connected = |config: RemoteConfig| {
+        let provider = Arc::from(trackfs::remote::connect("hub", &config).unwrap());
+        world.syncer_of("hub", config, provider, SyncConfig::default(), Default::default())
+    };
+    let syncer = connected(open(false));
+    world.write("tickets/new.md", "---\ntitle: New\nstatus: todo\nlabels: [novel]\n---\n");
+    (0..3).for_each(|_| drop(world.cycle(&syncer)));
+    assert_eq!(syncer.problems().unwrap().len(), 1);
+    (syncer, move |create_labels| connected(open(create_labels)))
+}
+
+#[test]
+fn what_was_refused_is_sent_again_when_the_cause_may_be_gone() {
+    let world = World::new();
+    let (syncer, open) = refused_label(&world);
+    let said = world.read("tickets/new.md");
+    // Somebody makes the label there, which nothing tells of.
+    let another = trackfs::remote::connect(
+        "hub",
+        &RemoteConfig {
+            url: Some(world.dir.path().join("tracker").to_str().unwrap().to_owned()),
+            repo: Some("o/r".to_owned()),
+            create_labels: true,
+            ..RemoteConfig::new(RemoteKind::Simulator, ws("elsewhere"))
+        },
+    );
+    let labels = FieldValue::Set(["novel".to_owned()].into());
+    another
+        .unwrap()
+        .create(Uuid::new_v4(), &titled("Other").into_iter().chain([(Field::Labels, labels.clone())]).collect())
+        .unwrap();
+    world.later(3_500);
+    world.cycle(&syncer);
+    assert_eq!(syncer.problems().unwrap().len(), 1, "not so soon");
+    world.later(200);
+    world.cycle(&syncer);
+    assert!(syncer.problems().unwrap().is_empty());
+    assert_eq!(world.read("tickets/new.md"), said);
+    assert_eq!(open(false).pull().unwrap(), Report::default());
+}
+
+#[test]
+fn what_was_refused_is_sent_again_when_the_configuration_changes() {
+    let world = World::new();
+    let (syncer, open) = refused_label(&world);
+    drop(syncer);
+    let syncer = open(true);
+    syncer.push().unwrap();
+    assert!(syncer.problems().unwrap().is_empty(), "{:?}", syncer.problems());
+    assert!(world.store.outbox().unwrap().is_empty());
 }
 
 #[test]

@@ -30,13 +30,21 @@ pub struct Memory {
     pub comments: BTreeMap<String, WsPath>,
     /// What was written into the files of pull requests.
     pub pulls: BTreeMap<WsPath, ContentHash>,
-    /// What the remote will not take, by path: not sent again while the ticket says the same.
-    pub refused: BTreeMap<WsPath, ContentHash>,
+    /// What the remote did not take, by path.
+    pub refusals: BTreeMap<WsPath, Refusal>,
     pub conflicts: Vec<Conflict>,
     /// When everything was last listed.
     pub listed: Option<Timestamp>,
     /// Fields that are read since then.
     pub fields: BTreeSet<Field>,
+}
+
+/// Something that the remote did not take: not sent again for a while, unless what led to it changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Of what the ticket said, and of the remote's configuration.
+    pub cause: ContentHash,
+    pub at: Timestamp,
 }
 
 /// A field that both sides changed.

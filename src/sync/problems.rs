@@ -42,7 +42,7 @@ fn refused(root: &Root, entry: OutboxEntry) -> Problem {
     let reason = entry.last_error.unwrap_or_else(|| "no reason given".to_owned());
     Problem {
         message: format!("{} did not take the {}: {reason}", entry.remote, entry.action),
-        help: Some("it is sent again when the ticket changes".to_owned()),
+        help: Some("it is sent again when the ticket or the configuration changes, and once an hour".to_owned()),
         ..warning(entry.path, place.unwrap_or(TOP), "remote-refused")
     }
 }

@@ -8,6 +8,7 @@ use super::{
     backoff::{self, Wait},
     conflict::States,
     cycle::{Cycle, names},
+    memory::{Refusal, fingerprint},
     names::issue_paths,
     seed,
     tickets::{Absence, Found, Ticket},
@@ -26,10 +27,17 @@ use crate::{
     remote::RemoteError,
     workspace::store::{OutboxEntry, OutboxState},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Ancestors of a new ticket that are looked at, so that circles end; below that, a parent may come after its child.
 const DEEPEST: usize = 100;
+
+/// How long what was refused is not sent again, if nothing changes here: what is missing may be made on the tracker, which
+/// nothing tells of.
+const REFUSED_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// One write, and the object that it is for; a create has none yet.
 pub(super) struct Job {
@@ -254,18 +262,14 @@ impl Cycle<'_> {
         if let Some(reason) = &job.refusal {
             return self.refuse(row, reason).map(|()| None);
         }
-        let refused = self.memory.refused.get(&row.path);
-        if refused.is_some()
-            && refused == self.tickets.fingerprint(&row.path, &self.mapping.names).as_ref()
-            && !options.yes
-        {
+        if self.is_refused(&row.path) && !options.yes {
             let known = self.outbox.get(&row.path, row.action).map(|entry| entry.state);
             if known != Some(OutboxState::Refused) {
                 self.outbox.put(row, OutboxState::Refused, now)?;
             }
             return Ok(None);
         }
-        self.memory.refused.remove(&row.path);
+        self.memory.refusals.remove(&row.path);
         // What became of it is open: whoever looks for it says when it may be sent again.
         let was_asked = |entry: &&OutboxEntry| entry.intent.is_some_and(|intent| self.sent.contains_key(&intent));
         match self.outbox.get(&row.path, row.action).filter(was_asked).map(|entry| entry.state) {
@@ -292,6 +296,19 @@ impl Cycle<'_> {
             }
             _ => Ok(Some(entry)),
         }
+    }
+
+    /// Whether what a ticket says was refused, and would be again as far as can be known.
+    fn is_refused(&self, path: &WsPath) -> bool {
+        let is_recent = |refusal: &&Refusal| self.now().duration_since(refusal.at).unsigned_abs() < REFUSED_FOR;
+        let refusal = self.memory.refusals.get(path).filter(is_recent);
+        refusal.is_some_and(|refusal| self.cause(path).as_ref() == Some(&refusal.cause))
+    }
+
+    /// What a refusal follows from, as far as it is here.
+    fn cause(&self, path: &WsPath) -> Option<ContentHash> {
+        let files = self.tickets.fingerprint(path, &self.mapping.names)?;
+        Some(fingerprint(&(files, &self.sync.parts.config)))
     }
 
     /// Shows why something cannot be sent; told once.
@@ -348,8 +365,8 @@ impl Cycle<'_> {
                 if let RemoteError::Invalid { field: Some(field), .. } = error {
                     self.outbox.put(&Row { what: vec![field], ..row.clone() }, OutboxState::Refused, self.now())?;
                 }
-                if let Some(files) = self.tickets.fingerprint(&row.path, &self.mapping.names) {
-                    self.memory.refused.insert(row.path.clone(), files);
+                if let Some(cause) = self.cause(&row.path) {
+                    self.memory.refusals.insert(row.path.clone(), Refusal { cause, at: self.now() });
                 }
                 if let Some(intent) = entry.intent {
                     self.change_intent(intent, None);
