@@ -606,6 +606,23 @@ fn what_could_not_be_looked_for_is_not_sent_again() {
 }
 
 #[test]
+fn a_lost_comment_that_was_edited_before_it_was_found_is_taken_as_it_became() {
+    let (world, simulator) = (World::new(), linear());
+    let (syncer, key) = linked(&world, &simulator, "linear");
+    let file = format!("tickets/{key}/comments/mine.md");
+    world.write(&file, "Said.\n");
+    world.settle();
+    simulator.inject(Fault::AfterApply);
+    syncer.push().unwrap();
+    simulator.edit(&key, |issue| issue.comments[0].body = "Said, and more.".to_owned()).unwrap();
+    (0..3).for_each(|_| drop(world.cycle(&syncer)));
+    assert!(world.read(&file).ends_with("Said, and more.\n"), "{}", world.read(&file));
+    assert_eq!(world.files(&format!("tickets/{key}/comments")), ["mine.md"]);
+    assert_eq!(only(&simulator).comments[0].body, "Said, and more.");
+    assert_eq!(world.cycle(&syncer), Report::default());
+}
+
+#[test]
 fn what_was_never_sent_is_asked_for_as_the_ticket_says_now() {
     let (world, simulator) = (World::new(), github());
     let syncer = world.remote("hub", &simulator);

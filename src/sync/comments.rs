@@ -205,13 +205,13 @@ impl Cycle<'_> {
                 continue;
             };
             if let Some(made) = conflict::comment(issue, sent.made.as_deref().unwrap_or_default()).cloned() {
-                self.commented(id, &entry, intent, made)?;
+                self.commented(id, &entry, intent, made, false)?;
                 continue;
             }
             let known = |comment: &str| issue.comments.iter().any(|known| known.id == comment);
             let lost = Lost { intent, fields: &sent.fields, not_before: None, known: &known };
             match self.sync.parts.provider.find_comment(id, &lost) {
-                Ok(Some(comment)) => self.commented(id, &entry, intent, comment)?,
+                Ok(Some(comment)) => self.commented(id, &entry, intent, comment, false)?,
                 Ok(None) if self.is_open(sent) => self.leave_open(&entry)?,
                 Ok(None) => self.outbox.set(entry.id, OutboxState::Pending, None)?,
                 Err(error) => {
@@ -244,7 +244,15 @@ impl Cycle<'_> {
         let answer = self.sync.parts.provider.comment(id, intent, &body);
         let comment = self.take_back(intent, before.is_none(), answer)?;
         self.step("comment.answered")?;
-        self.commented(id, entry, intent, comment)
+        self.commented(id, entry, intent, comment, true)
+    }
+
+    /// Somebody changed a comment before its answer was known: the next pull takes that.
+    fn heard_edited(&mut self, base: &RemoteIssue, comment: &RemoteComment) {
+        let mut latest = self.latest(base);
+        latest.comments.retain(|known| known.id != comment.id);
+        latest.comments.push(comment.clone());
+        self.memory.unapplied.insert(latest.id.clone(), latest);
     }
 
     fn commented(
@@ -253,18 +261,27 @@ impl Cycle<'_> {
         entry: &OutboxEntry,
         intent: Uuid,
         comment: RemoteComment,
+        at_once: bool,
     ) -> Result<(), SyncError> {
+        let sent = self.sent.get(&intent).and_then(|sent| sent.fields.get(&Field::Body)?.as_text().map(str::to_owned));
+        let sent = sent.unwrap_or_default();
+        let is_edited = !at_once && !markdown::same(&sent, &comment.body, plan::style(&self.capabilities));
         let mut next = self.tracking.issues[id].clone();
         if next.comments.iter().all(|known| known.id != comment.id) {
-            next.comments.push(comment.clone());
+            if is_edited {
+                self.heard_edited(&next, &comment);
+            }
+            let body = if is_edited { sent.clone() } else { comment.body.clone() };
+            next.comments.push(RemoteComment { body, ..comment.clone() });
             self.pushed(&entry.path, &next.key, vec!["comment".to_owned()]);
             self.track(next);
         }
         if let Some(sent) = self.sent.get(&intent).cloned() {
             self.change_intent(intent, Some(Sent { made: Some(comment.id.clone()), ..sent }));
         }
-        let sent = self.sent.get(&intent).and_then(|sent| sent.fields.get(&Field::Body)?.as_text().map(str::to_owned));
-        self.note_rendered(&entry.path, &sent.unwrap_or_default(), &comment);
+        if !is_edited {
+            self.note_rendered(&entry.path, &sent, &comment);
+        }
         self.flush()?;
         self.step("comment.tracked")?;
         match self.link_comment(entry.path.as_str(), &comment.id) {

@@ -221,7 +221,17 @@ impl Cycle<'_> {
         let body = std::str::from_utf8(document.body());
         let valid = body.is_ok() && is_sound(snapshot);
         let view = TicketView { title: &snapshot.title, fields: document.fields(), body: body.unwrap_or_default() };
-        let comments = self.tickets.comments_of(path).iter().filter_map(|comment| self.comment_file(comment)).collect();
+        let mut comments = Vec::new();
+        for comment in self.tickets.comments_of(path) {
+            match self.comment_file(comment) {
+                Some(settled) => comments.push(settled),
+                // Without it, what changed there would seem to be taken.
+                None if self.is_busy(comment) => {
+                    return Found::Busy(path.clone(), "a comment of it has not settled yet");
+                }
+                None => {}
+            }
+        }
         let local = Local { fields: self.mapping.to_remote(view), comments, removed_comments: Vec::new(), valid };
         let key = Tie::of(document.get("sync"), self.name()).and_then(|tie| tie.key().map(str::to_owned));
         Found::Ticket(Box::new(Ticket { path: path.clone(), bytes, local, key, document }))
@@ -251,6 +261,14 @@ impl Cycle<'_> {
         };
         let body = std::str::from_utf8(document.body()).ok()?.to_owned();
         Some(LocalComment { name: path.as_str().to_owned(), remote_id, body })
+    }
+
+    /// Whether a file is there that is not the one that settled.
+    fn is_busy(&self, path: &WsPath) -> bool {
+        let snapshot = self.tickets.files.get(path);
+        snapshot.is_some_and(|snapshot| {
+            self.sync.parts.root.read(path).is_ok_and(|bytes| ContentHash::of(&bytes) != snapshot.content)
+        })
     }
 
     /// The file's bytes, if they are the ones that settled.
