@@ -28,7 +28,7 @@ const WORLDS: usize = 3;
 const REMOTES: [&str; 2] = ["linear", "github"];
 const STEPS: usize = 60;
 /// Cycles of everybody until nothing moves: an edit may have to go from one workspace by way of two trackers to another.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 8;
 
 struct Sea {
     worlds: Vec<World>,

@@ -215,7 +215,7 @@ impl Cycle<'_> {
                 Ok(None) if self.is_open(sent) => self.leave_open(&entry)?,
                 Ok(None) => self.outbox.set(entry.id, OutboxState::Pending, None)?,
                 Err(error) => {
-                    self.leave_open(&entry)?;
+                    self.keep_open(&entry)?;
                     self.only_this(Some(&entry.path), error)?;
                 }
             }

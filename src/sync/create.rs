@@ -54,7 +54,7 @@ impl Cycle<'_> {
                 Ok(Search::Several(keys)) if !yes => self.hold_create(&entry, &keys)?,
                 Ok(_) => self.outbox.set(entry.id, OutboxState::Pending, None)?,
                 Err(error) => {
-                    self.leave_open(&entry)?;
+                    self.keep_open(&entry)?;
                     self.only_this(Some(&entry.path), error)?;
                 }
             }

@@ -86,11 +86,17 @@ impl Cycle<'_> {
         answer
     }
 
-    /// Leaves an entry as one whose outcome is not known.
-    pub fn leave_open(&mut self, entry: &OutboxEntry) -> Result<(), SyncError> {
+    /// Keeps an entry as one whose outcome is not known.
+    pub fn keep_open(&mut self, entry: &OutboxEntry) -> Result<(), SyncError> {
         if entry.state != OutboxState::Sent {
             self.outbox.set(entry.id, OutboxState::Sent, None)?;
         }
+        Ok(())
+    }
+
+    /// It was looked for too early.
+    pub fn leave_open(&mut self, entry: &OutboxEntry) -> Result<(), SyncError> {
+        self.keep_open(entry)?;
         let reason = format!("{} did not answer; whether it was made shows later", self.name());
         self.report.deferred.push(Trouble { path: Some(entry.path.clone()), reason });
         Ok(())
