@@ -27,6 +27,7 @@ pub mod report;
 pub mod run;
 mod serve;
 mod settings;
+mod shelf;
 mod tickets;
 mod tidy;
 mod torn;

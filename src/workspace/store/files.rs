@@ -210,15 +210,6 @@ impl Store {
         })
     }
 
-    /// Path, title and status of every ticket, ordered by path.
-    pub fn tickets(&self) -> Result<Vec<(WsPath, String, String)>, StoreError> {
-        self.index.read(|connection| {
-            let query = "SELECT path, title, status FROM files WHERE kind = 'ticket' ORDER BY path";
-            let mut statement = connection.prepare_cached(query)?;
-            collect(statement.query([])?, |row| Ok((path(row, 0)?, row.get(1)?, row.get(2)?)))
-        })
-    }
-
     pub fn ticket_count(&self) -> Result<usize, StoreError> {
         self.index.read(|connection| {
             let mut statement = connection.prepare_cached("SELECT count(*) FROM files WHERE kind = 'ticket'")?;
