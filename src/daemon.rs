@@ -13,6 +13,7 @@ mod engine;
 mod field;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 mod host;
+mod list;
 pub mod location;
 mod lock;
 mod memory;

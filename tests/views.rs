@@ -517,6 +517,27 @@ fn a_saved_query_is_a_folder_from_the_moment_it_is_saved_until_it_goes() {
 }
 
 #[test]
+fn list_answers_the_same_query_mounted_and_not() {
+    let workspace = mounted(&[
+        ("a", "status: todo\npriority: low\n"),
+        ("b", "status: todo\npriority: urgent\n"),
+        ("c", "status: done\n"),
+    ]);
+    let expected = "tickets/b.md  todo  urgent  b\ntickets/a.md  todo  low     a\n";
+    let query = ["list", "is:open", "sort:priority"];
+    assert_eq!(workspace.ok(&query), expected);
+    workspace.ok(&["unmount"]);
+    assert_eq!(workspace.ok(&query), expected);
+    let rows = workspace.ok(&["list", "is:closed", "--json"]);
+    let row: serde_json::Value = serde_json::from_str(&rows).unwrap();
+    assert_eq!((&row["path"], &row["fields"]["status"][0]), (&"tickets/c.md".into(), &"done".into()));
+    let wrong = workspace.trackfs(&["list", "status:todo", "is:opne"]);
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(said.contains("column 16: a ticket is never `opne`") && said.contains("\n                 ^\n"), "{said}");
+}
+
+#[test]
 fn an_editor_that_is_given_a_link_edits_the_ticket() {
     if !have(&["vim", "sed"]) {
         return;

@@ -237,6 +237,7 @@ impl Engine {
             }
             Request::Link { ticket, remote, key } => Response::Tie(self.link(ticket, remote, key.as_deref())?),
             Request::Unlink { ticket, remote } => Response::Tie(self.unlink(ticket, remote)?),
+            Request::List { query } => Response::List(self.list(query)?),
             Request::New(ticket) => Response::Tie(self.new_ticket(ticket)?),
             Request::Follow { .. } | Request::Unmount { .. } => bail!("only a running daemon can do that"),
         })

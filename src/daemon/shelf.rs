@@ -6,6 +6,7 @@ use crate::{
         catalog::{Catalog, Times},
         layout::Kind,
         path::WsPath,
+        query::Moment,
         snapshot::{self, ContentHash, Snapshot},
         view::{self, SavedView},
     },
@@ -161,6 +162,11 @@ impl Engine {
             Some((view::name_of(path)?.to_owned(), Arc::new(view)))
         });
         saved.collect()
+    }
+
+    /// Now, where this machine is.
+    pub(super) fn moment(&self) -> Moment {
+        Moment { now: self.clock.now(), zone: jiff::tz::TimeZone::system() }
     }
 }
 
