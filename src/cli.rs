@@ -10,6 +10,7 @@ mod events;
 mod failure;
 mod init;
 mod link;
+mod list;
 mod log;
 mod mount;
 mod output;
@@ -83,6 +84,8 @@ enum Command {
     Unlink(link::UnlinkArgs),
     /// Say which side of a conflict holds
     Resolve(resolve::ResolveArgs),
+    /// List tickets that a query asks for
+    List(list::ListArgs),
     /// Show the commits that changed a file, a folder, or anything
     Log(log::LogArgs),
     /// Show what happened: tickets created, fields changed, commits, pushes
@@ -135,6 +138,7 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         Command::Link(args) => link::link(&args, &mut out),
         Command::Unlink(args) => link::unlink(args, &mut out),
         Command::Resolve(args) => resolve::run(args, &mut out),
+        Command::List(args) => list::run(&args, &mut out),
         Command::Log(args) => log::run(&args, &mut out),
         Command::Events(args) => events::run(&args, &mut out),
         Command::Remote(command) => remote::run(command, &mut out),

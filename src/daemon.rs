@@ -13,6 +13,7 @@ mod engine;
 mod field;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 mod host;
+mod list;
 pub mod location;
 mod lock;
 mod memory;
@@ -27,6 +28,7 @@ pub mod report;
 pub mod run;
 mod serve;
 mod settings;
+mod shelf;
 mod tickets;
 mod tidy;
 mod torn;

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no threads, no logging. Everything here is a value or a function of values, so that every
 //! rule of trackfs can be tested without a disk, a kernel or a network.
 
+pub mod catalog;
 pub mod diff;
 pub mod document;
 pub mod event;
@@ -20,11 +21,13 @@ pub mod path;
 pub mod plan;
 pub mod problem;
 pub mod pull;
+pub mod query;
 pub mod save;
 pub mod schema;
 pub mod snapshot;
 pub mod text;
 pub mod tie;
+pub mod view;
 
 /// A frontmatter value: JSON's types, keys in the order of the file.
 pub type Value = serde_json::Value;

@@ -12,9 +12,12 @@ mod folders;
 mod generated;
 mod names;
 mod node;
+mod refused;
+mod regroup;
 mod saves;
 mod sent_back;
 mod stale;
+mod stand_ins;
 mod table;
 mod told;
 mod types;
@@ -22,6 +25,7 @@ mod unopened;
 mod views;
 mod watches;
 
+pub use refused::Refused;
 pub use stale::{Changes, Stale};
 pub use types::{
     Attr, Caching, Caller, DirEntry, DirSink, Errno, Fh, FileKind, Ino, Lasts, OpenReply, Result, SetAttr, SetTime,
@@ -31,9 +35,11 @@ pub use types::{
 use crate::{
     domain::{
         Timestamp,
+        catalog::Catalog,
         op::{Actor, Op, OpKind},
         path::WsPath,
         problem::Problem,
+        query::Moment,
     },
     workspace::root::Root,
 };
@@ -42,13 +48,16 @@ use files::OpenFile;
 use folders::OpenFolder;
 use generated::Generated;
 use node::{Node, Nodes};
-use parking_lot::Mutex;
+use parking_lot::MappedRwLockReadGuard;
+use refused::Refusals;
 use rustix::{
     fs::{Mode, OFlags},
     process::{Resource, Rlimit},
 };
 use sent_back::SentBack;
+use stand_ins::StandIns;
 use std::{
+    collections::BTreeSet,
     io,
     sync::{
         Arc,
@@ -58,7 +67,7 @@ use std::{
 use table::Table;
 use unopened::Writers;
 pub use views::ROOT_NAMES;
-use views::Tree;
+use views::{Lists, Made, Shown};
 
 /// What the filesystem needs from the rest of trackfs. Implemented by the daemon; by a recorder in tests.
 /// Every method is called on filesystem threads: memory and local disk only.
@@ -78,13 +87,21 @@ pub trait Host: Send + Sync {
     /// The first problem of a settled file, for the xattr `user.trackfs.problem`.
     fn problem(&self, path: &WsPath) -> Option<String>;
 
-    /// Changes one field of a ticket's file from one value to another (empty: none), and shows it in the catalog at once.
-    /// An error has an errno: ENOENT when the field is not `from` any more, EINVAL when the schema forbids it, EBUSY
-    /// while a process writes the file.
-    fn set_field(&self, actor: &Actor, path: &WsPath, field: &str, from: &str, to: &str) -> io::Result<()>;
+    /// Changes one value of a field of a ticket's file, and shows it in the catalog at once. Of a list the value is a member;
+    /// empty: none. It is refused with ENOENT when the value is not `from` any more, EEXIST when the list has `to` already,
+    /// EINVAL when the schema forbids it, EBUSY while a process writes the file.
+    fn set_field(&self, actor: &Actor, path: &WsPath, field: &str, from: &str, to: &str) -> Result<(), Refused>;
 
-    /// The tickets as they last settled. Cheap: a pointer.
-    fn catalog(&self) -> Arc<Catalog>;
+    /// Makes this the whole text of a ticket's file. Refused as [`Host::set_field`] is.
+    fn set_text(&self, _actor: &Actor, _path: &WsPath, _text: &[u8]) -> Result<(), Refused> {
+        Err(Refused::new(Errno::ROFS, "nobody is there to do it"))
+    }
+
+    /// The tickets as they last settled. Held for a moment, and never across another call of these.
+    fn catalog(&self) -> CatalogRef<'_>;
+
+    /// Tickets in conflict with a remote.
+    fn conflicts(&self) -> Arc<BTreeSet<WsPath>>;
 
     /// The present content of a file in `status/`.
     fn status_file(&self, file: StatusFile) -> StatusContent;
@@ -99,25 +116,8 @@ pub enum StatusContent {
     Growing(Arc<std::fs::File>),
 }
 
-/// What the views are made of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Catalog {
-    /// Grows with every change.
-    pub version: u64,
-    /// Status names in schema order: a folder each, also when empty.
-    pub statuses: Vec<String>,
-    /// Ordered by path.
-    pub tickets: Vec<CatalogTicket>,
-    /// Tickets in conflict with a remote, ordered by path.
-    pub conflicts: Vec<WsPath>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CatalogTicket {
-    pub path: WsPath,
-    pub title: String,
-    pub status: String,
-}
+/// What the views are made of, locked for reading.
+pub type CatalogRef<'c> = MappedRwLockReadGuard<'c, Catalog>;
 
 /// The generated files of `status/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -126,6 +126,8 @@ pub enum StatusFile {
     Events,
     Outbox,
     Health,
+    /// Why something was refused in `views/`.
+    Refused,
     /// The page about one ticket's conflicts.
     Conflicts(WsPath),
 }
@@ -149,8 +151,10 @@ pub struct Fs {
     actors: Actors,
     sent_back: SentBack,
     generated: Generated,
-    /// The virtual folders, and the version of the catalog they show.
-    tree: Mutex<Option<(u64, Arc<Tree>)>>,
+    refusals: Refusals,
+    made: Made,
+    stand_ins: StandIns,
+    lists: Lists,
     /// Since when virtual folders and links exist.
     started: Time,
 }
@@ -173,7 +177,10 @@ impl Fs {
             actors: Actors::default(),
             sent_back: SentBack::default(),
             generated: Generated::default(),
-            tree: Mutex::default(),
+            refusals: Refusals::default(),
+            made: Made::default(),
+            stand_ins: StandIns::default(),
+            lists: Lists::default(),
             started: generated::now(),
         })
     }
@@ -202,18 +209,12 @@ impl Fs {
         rustix::fs::statat(self.root.fd(), name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
-    /// The virtual folders as of now.
-    fn tree(&self) -> Arc<Tree> {
+    /// Looks at the virtual folders as they are now.
+    fn shown<T>(&self, look: impl FnOnce(&Shown<'_>) -> T) -> T {
+        let conflicts = self.host.conflicts();
+        let moment = Moment { now: Timestamp::now(), zone: jiff::tz::TimeZone::system() };
         let catalog = self.host.catalog();
-        let mut cached = self.tree.lock();
-        match &*cached {
-            Some((version, tree)) if *version == catalog.version => tree.clone(),
-            _ => {
-                let tree = Arc::new(Tree::new(&catalog));
-                *cached = Some((catalog.version, tree.clone()));
-                tree
-            }
-        }
+        look(&Shown { catalog: &catalog, conflicts: &conflicts, made: &self.made, lists: &self.lists, moment })
     }
 
     fn next_fh(&self) -> Fh {

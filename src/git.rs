@@ -268,6 +268,18 @@ impl Repo {
         gc::start(&self.git_dir, &self.common_dir)
     }
 
+    /// What the user says they are called in tickets: `git config trackfs.me`.
+    pub fn said_user(&self) -> Result<Option<String>, GitError> {
+        let said = self.fresh()?.config_snapshot().string("trackfs.me");
+        Ok(said.map(|name| name.to_string()).filter(|name| !name.is_empty()))
+    }
+
+    /// Name and address of the user, as far as git knows them.
+    pub fn user(&self) -> Result<Vec<String>, GitError> {
+        let known = open::identity(&self.git_dir)?;
+        Ok(known.into_iter().flatten().map(|name| name.to_string()).filter(|name| !name.is_empty()).collect())
+    }
+
     fn local(&self) -> gix::Repository {
         self.shared.to_thread_local()
     }

@@ -1,8 +1,8 @@
 //! The filesystem without a kernel: what editors and tools do, operation by operation, and what is recorded of it.
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     ffi::OsStr,
     fs::Permissions,
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -14,13 +14,17 @@ use std::{
 };
 use trackfs::{
     domain::{
-        op::{Op, OpKind},
+        catalog::{Catalog, Times},
+        layout::Kind,
+        op::{Actor, Op, OpKind},
         path::WsPath,
         problem::{Problem, Severity},
+        schema::Schema,
+        snapshot,
     },
     fs::{
-        Attr, Caching, Caller, Catalog, CatalogTicket, Changes, DirEntry, DirSink, Errno, Fh, FileKind, Fs, Host, Ino,
-        Lasts, SetAttr, SetTime, Stale, StatusContent, StatusFile,
+        Attr, Caching, Caller, CatalogRef, Changes, DirEntry, DirSink, Errno, Fh, FileKind, Fs, Host, Ino, Lasts,
+        Refused, SetAttr, SetTime, Stale, StatusContent, StatusFile,
     },
     workspace::root::Root,
 };
@@ -33,7 +37,8 @@ const BAD: &[u8] = b"---\nstatus: nonsense\n---\n";
 struct Recorder {
     ops: Mutex<Vec<Op>>,
     durable: AtomicUsize,
-    catalog: Mutex<Arc<Catalog>>,
+    catalog: RwLock<Catalog>,
+    edits: Mutex<Vec<String>>,
     problems: Mutex<Vec<u8>>,
 }
 
@@ -65,12 +70,17 @@ impl Host for Recorder {
         (path.file_name() == "bad.md").then(|| "2:9: no such status".to_owned())
     }
 
-    fn set_field(&self, _: &trackfs::domain::op::Actor, _: &WsPath, _: &str, _: &str, _: &str) -> std::io::Result<()> {
-        Err(std::io::Error::from_raw_os_error(libc::EROFS))
+    fn set_field(&self, actor: &Actor, path: &WsPath, field: &str, from: &str, to: &str) -> Result<(), Refused> {
+        self.edits.lock().push(format!("{}: {path} {field} {from:?} {to:?}", actor.pid));
+        Ok(())
     }
 
-    fn catalog(&self) -> Arc<Catalog> {
-        self.catalog.lock().clone()
+    fn catalog(&self) -> CatalogRef<'_> {
+        RwLockReadGuard::map(self.catalog.read(), |catalog| catalog)
+    }
+
+    fn conflicts(&self) -> Arc<BTreeSet<WsPath>> {
+        Arc::default()
     }
 
     fn status_file(&self, file: StatusFile) -> StatusContent {
@@ -759,7 +769,15 @@ fn an_answer_is_believed_for_long_only_where_every_change_is_seen() {
     );
     assert_eq!(world.fs.missing_lasts(tickets.ino, OsStr::new("n.md")), Lasts::UntilAnnounced);
     let views = world.look("views").unwrap();
-    assert_eq!((views.name_lasts, views.lasts), (Lasts::Not, Lasts::Not));
+    assert_eq!((views.name_lasts, views.lasts), (Lasts::UntilAnnounced, Lasts::UntilAnnounced));
+    *world.host.catalog.write() = catalog(&[("tickets/t.md", "assignee: bob")]);
+    let lasts = |path| world.look(path).map(|attr| (attr.name_lasts, attr.lasts)).unwrap();
+    assert_eq!(lasts("views/assignee/bob"), (Lasts::Moment, Lasts::UntilAnnounced));
+    assert_eq!(
+        lasts("views/assignee/bob/t.md"),
+        (Lasts::Not, Lasts::UntilAnnounced),
+        "it may be elsewhere the next time"
+    );
     let open = |path| world.fs.opendir(world.ino(path)).unwrap().1;
     assert!(open("tickets") && !open("views"), "the listing of a watched folder is kept");
 }
@@ -806,32 +824,30 @@ fn an_inode_number_is_not_reused_while_the_kernel_knows_it() {
 
 // What is in the mount only.
 
-fn catalog(version: u64, tickets: &[(&str, &str)]) -> Arc<Catalog> {
-    Arc::new(Catalog {
-        version,
-        statuses: vec!["todo".into(), "done".into()],
-        tickets: tickets
-            .iter()
-            .map(|(path, status)| CatalogTicket {
-                path: WsPath::new(*path).unwrap(),
-                title: "title".into(),
-                status: (*status).into(),
-            })
-            .collect(),
-        conflicts: Vec::new(),
-    })
+/// Tickets with these fields.
+fn catalog(tickets: &[(&str, &str)]) -> Catalog {
+    let schema = Schema::default();
+    let mut catalog = Catalog::new(Arc::new(schema.clone()));
+    catalog.set_me(&["ada".to_owned()]);
+    for (path, fields) in tickets {
+        let path = WsPath::new(*path).unwrap();
+        let text = format!("---\ntitle: T\n{fields}\n---\n");
+        let file = snapshot::read(&path, Kind::Ticket, text.as_bytes(), false, &schema, None);
+        catalog.put(&path, Some(&file), Times::default());
+    }
+    catalog
 }
 
 #[test]
 fn views_follow_the_catalog() {
     let world = World::with("tickets/t.md", GOOD);
-    *world.host.catalog.lock() = catalog(1, &[("tickets/t.md", "todo")]);
+    *world.host.catalog.write() = catalog(&[("tickets/t.md", "status: todo")]);
     assert_eq!(world.names(""), ["status", "tickets", "views"]);
-    assert_eq!(world.names("views/status"), ["done", "todo"]);
+    assert_eq!(world.names("views/status"), ["backlog", "canceled", "done", "in-progress", "in-review", "todo"]);
     let link = world.look("views/status/todo/t.md").unwrap();
     assert_eq!((link.kind, link.size), (FileKind::Symlink, 21));
     assert_eq!(world.fs.readlink(link.ino).unwrap(), b"../../../tickets/t.md");
-    *world.host.catalog.lock() = catalog(2, &[("tickets/t.md", "done")]);
+    *world.host.catalog.write() = catalog(&[("tickets/t.md", "status: done")]);
     assert_eq!(world.look("views/status/todo/t.md"), Err(Errno::NOENT));
     assert_eq!(world.names("views/status/done"), ["t.md"]);
 }
@@ -840,8 +856,8 @@ fn views_follow_the_catalog() {
 fn ten_thousand_links_are_looked_up_without_scanning() {
     let world = World::new();
     let paths: Vec<String> = (0..10_000).map(|n| format!("tickets/{n:05}.md")).collect();
-    let tickets: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "todo")).collect();
-    *world.host.catalog.lock() = catalog(1, &tickets);
+    let tickets: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "status: todo")).collect();
+    *world.host.catalog.write() = catalog(&tickets);
     let todo = world.ino("views/status/todo");
     let since = std::time::Instant::now();
     for path in &paths {
@@ -854,7 +870,7 @@ fn ten_thousand_links_are_looked_up_without_scanning() {
 #[test]
 fn virtual_names_cannot_be_changed() {
     let world = World::with("tickets/t.md", GOOD);
-    *world.host.catalog.lock() = catalog(1, &[("tickets/t.md", "todo")]);
+    *world.host.catalog.write() = catalog(&[("tickets/t.md", "status: todo")]);
     let root = Ino::ROOT;
     let (views, problems) = (OsStr::new("views"), world.ino("status/problems.md"));
     assert_eq!(world.fs.mkdir(&world.me, root, views, 0o755).map(drop), Err(Errno::EXIST));
@@ -865,6 +881,109 @@ fn virtual_names_cannot_be_changed() {
     assert_eq!(world.fs.setattr(&world.me, problems, None, &SetAttr::default()).map(drop), Err(Errno::ROFS));
     let create = world.fs.create(&world.me, world.ino("status"), OsStr::new("x"), 0o644, libc::O_WRONLY);
     assert_eq!(create.map(drop), Err(Errno::ROFS));
+}
+
+/// What the host was asked to change, and how the filesystem answered.
+fn edits(world: &World, work: impl FnOnce(&Fs) -> Result<(), Errno>) -> (Result<(), Errno>, Vec<String>) {
+    let answer = work(&world.fs);
+    let prefix = format!("{}: ", world.me.pid);
+    let edits = std::mem::take(&mut *world.host.edits.lock());
+    (answer, edits.iter().map(|edit| edit.strip_prefix(&prefix).unwrap().to_owned()).collect())
+}
+
+#[test]
+fn what_is_done_to_a_link_becomes_one_change_of_its_ticket() {
+    let world = World::new();
+    *world.host.catalog.write() = catalog(&[
+        ("tickets/a.md", "status: todo\npriority: high\nlabels: [bug, web]"),
+        ("tickets/b.md", "status: in-progress\nassignee: bob"),
+    ]);
+    let at = |path: &str| {
+        let (folder, name) = path.rsplit_once('/').unwrap();
+        (world.ino(folder), std::ffi::OsString::from(name))
+    };
+    let mv = |from: &str, to: &str| {
+        let ((from, old), (to, new)) = (at(from), at(to));
+        edits(&world, |fs| fs.rename(&world.me, (from, &old), (to, &new), 0))
+    };
+    let ln = |target: &str, to: &str| {
+        let (to, name) = at(to);
+        edits(&world, |fs| fs.symlink(&world.me, to, &name, std::path::Path::new(target)).map(drop))
+    };
+    let rm = |path: &str| {
+        let (folder, name) = at(path);
+        edits(&world, |fs| fs.unlink(&world.me, folder, &name))
+    };
+    let done = |edit: &str| (Ok(()), vec![edit.to_owned()]);
+    let refused = |errno| (Err(errno), Vec::new());
+    for (from, to, expected) in [
+        ("status/todo/a.md", "status/done/a.md", done(r#"tickets/a.md status "todo" "done""#)),
+        ("ready/a.md", "assignee/ada/a.md", done(r#"tickets/a.md assignee "" "ada""#)),
+        ("assignee/bob/b.md", "assignee/none/b.md", done(r#"tickets/b.md assignee "bob" """#)),
+        ("priority/high/a.md", "priority/low/a.md", done(r#"tickets/a.md priority "high" "low""#)),
+        ("ready/a.md", "status/in-progress/a.md", done(r#"tickets/a.md status "todo" "in-progress""#)),
+        ("ready/b.md", "assignee/ada/b.md", refused(Errno::NOENT)),
+        ("ready/a.md", "priority/low/a.md", refused(Errno::PERM)),
+        ("status/todo/a.md", "assignee/ada/a.md", refused(Errno::PERM)),
+        ("status/todo/a.md", "status/done/c.md", refused(Errno::PERM)),
+        ("status/todo/a.md", "ready/a.md", refused(Errno::PERM)),
+        ("label/bug/a.md", "label/web/a.md", refused(Errno::EXIST)),
+        ("label/bug", "label/buggy", refused(Errno::PERM)),
+        ("recent/a.md", "status/done/a.md", refused(Errno::PERM)),
+    ] {
+        assert_eq!(mv(&format!("views/{from}"), &format!("views/{to}")), expected, "{from} {to}");
+    }
+    let in_bug = "views/label/bug/b.md";
+    // This host changes nothing, so that the link that was made is looked for in vain.
+    let made = |edit: &str| (Err(Errno::NOENT), vec![edit.to_owned()]);
+    for (target, to, expected) in [
+        ("../../../tickets/b.md", in_bug, made(r#"tickets/b.md labels "" "bug""#)),
+        ("/somewhere/else/tickets/b.md", in_bug, made(r#"tickets/b.md labels "" "bug""#)),
+        ("../../status/in-progress/b.md", in_bug, refused(Errno::INVAL)),
+        ("/mnt/views/status/in-progress/b.md", in_bug, made(r#"tickets/b.md labels "" "bug""#)),
+        ("../../../tickets/gone.md", in_bug, refused(Errno::INVAL)),
+        ("../../../tickets/b.md", "views/label/bug/other.md", refused(Errno::PERM)),
+        ("../../../tickets/a.md", "views/label/bug/a.md", refused(Errno::EXIST)),
+        ("../../../tickets/b.md", "views/tree/b.md", refused(Errno::PERM)),
+        ("../../../tickets/b.md", "views/status/done/b.md", made(r#"tickets/b.md status "in-progress" "done""#)),
+    ] {
+        assert_eq!(ln(target, to), expected, "{target} {to}");
+    }
+    assert_eq!(rm("views/label/bug/a.md"), done(r#"tickets/a.md labels "bug" """#));
+    assert_eq!(rm("views/label/bug/b.md"), refused(Errno::NOENT));
+    assert_eq!(rm("views/status/todo/a.md"), refused(Errno::PERM));
+    let page = String::from_utf8(world.content(world.ino("status/refused.md"))).unwrap();
+    assert!(
+        page.contains("`mv 'views/ready/a.md' 'views/priority/low/a.md'`\n  ") && !page.contains("views/ready/b.md"),
+        "{page}"
+    );
+}
+
+#[test]
+fn folders_are_made_for_values_and_queries_and_go_again() {
+    let world = World::new();
+    *world.host.catalog.write() = catalog(&[("tickets/a.md", "status: todo\nlabels: [bug]")]);
+    let mkdir =
+        |folder: &str, name: &str| world.fs.mkdir(&world.me, world.ino(folder), OsStr::new(name), 0o755).map(drop);
+    let rmdir = |folder: &str, name: &str| world.fs.rmdir(&world.me, world.ino(folder), OsStr::new(name));
+    assert_eq!(mkdir("views/label", "new one"), Ok(()));
+    assert_eq!(world.names("views/label"), ["bug", "new one"]);
+    assert_eq!((mkdir("views/label", "bug"), mkdir("views/label", "a\u{1b}b")), (Err(Errno::EXIST), Err(Errno::INVAL)));
+    assert_eq!(rmdir("views/label", "bug"), Err(Errno(libc::ENOTEMPTY)));
+    assert_eq!((rmdir("views/label", "new one"), rmdir("views/label", "new one")), (Ok(()), Err(Errno::NOENT)));
+    assert_eq!((mkdir("views/status", "later"), rmdir("views/status", "done")), (Err(Errno::INVAL), Err(Errno::PERM)));
+    assert_eq!((mkdir("views/tag", "x"), mkdir("views/ready", "x")), (Err(Errno::PERM), Err(Errno::PERM)));
+    assert_eq!((mkdir("views", "mine-too"), mkdir("views", "?status:tdoo")), (Err(Errno::PERM), Err(Errno::INVAL)));
+    assert_eq!(mkdir("views", "?status:todo label:bug"), Ok(()));
+    assert_eq!(world.names("views/?status:todo label:bug"), ["a.md"]);
+    assert!(world.names("views").contains(&"?status:todo label:bug".to_owned()));
+    let page = String::from_utf8(world.content(world.ino("status/refused.md"))).unwrap();
+    assert!(page.contains("column 8: no status is called `tdoo` (did you mean `todo`?)"), "{page}");
+    assert_eq!(rmdir("views", "?status:todo label:bug"), Ok(()));
+    assert_eq!(world.look("views/?status:todo label:bug"), Err(Errno::NOENT));
+    assert_eq!(world.names("views/assignee"), ["ada", "me", "none"]);
+    let me = world.look("views/assignee/me").unwrap();
+    assert_eq!(world.fs.readlink(me.ino).unwrap(), b"ada");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 # The long suites, on a mount of the real program and, beside it, on the disk under it. Not part of tests/run.sh.
 #
 #   tests/long.sh [SUITE...]     suites: stress editors pjd-c fsx fsstress fio diff copies programs coherence
-#                                threads model crash [all of them]
+#                                threads model claims crash [all of them]
 #
 # Each prints `SUITE disk: N passed, N failed` and `SUITE mount: …`; the last line adds up what failed on the mount and not
 # on the disk. What ran through the mount is compared, file by file, with what lies under it after unmounting.
@@ -29,7 +29,7 @@ SECONDS_EACH=${SECONDS_EACH:-5}
 OPS=${OPS:-1000000}
 SEEDS=${SEEDS:-1 2 3}
 DISK=${DISK:-1}
-ALL=(stress editors pjd-c fsx fsstress fio diff copies programs coherence threads model crash)
+ALL=(stress editors pjd-c fsx fsstress fio diff copies programs coherence threads model claims crash)
 [ $# -gt 0 ] || set -- "${ALL[@]}"
 
 [ -x "$TRACKFS" ] || cargo build --release --bin trackfs || exit 1
@@ -186,7 +186,8 @@ copies() {
 # Cases of a test program, as a summary line.
 cargo_test() {
     local binary=$1
-    HOME=$REAL_HOME cargo test --release --quiet --test "$binary" 2>&1 |
+    shift
+    HOME=$REAL_HOME cargo test --release --quiet --test "$binary" -- "$@" 2>&1 |
         sed -n -e 's/^test result: [a-zA-Z]*\. \([0-9]*\) passed; \([0-9]*\) failed.*/\1 passed, \2 failed/p' -e '/panicked/s/^/FAIL /p' -e '/^coherence:/p'
 }
 
@@ -210,7 +211,11 @@ for suite; do
         programs) both programs programs ;;
         coherence) TRACKFS_COHERENCE_SECONDS=60 one coherence cargo_test coherence ;;
         threads) TRACKFS_MOUNT_THREADS=1 one "mount, one thread" cargo_test mount ;;
-        model) TRACKFS_MODEL_CASES=${MODEL_CASES:-20} one model cargo_test model ;;
+        model)
+            TRACKFS_MODEL_CASES=${MODEL_CASES:-20} one model cargo_test model
+            TRACKFS_MODEL_CASES=${MODEL_CASES:-20} one "model of the views" cargo_test views
+            ;;
+        claims) one claims cargo_test views --ignored ;;
         crash) if [ -n "${CRASH:-}" ]; then one crash bash -c "cd tests/conformance && $CRASH"; else skip "$suite" "CRASH is not set"; fi ;;
         *) echo "there is no suite $suite: ${ALL[*]}" >&2 && exit 2 ;;
     esac

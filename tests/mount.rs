@@ -1,8 +1,9 @@
 //! The filesystem behind a real mount. Every mount is taken away again, whatever the test did to it.
 #![cfg(all(feature = "fuse", target_os = "linux"))]
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, Write},
     os::unix::{
@@ -19,11 +20,15 @@ use std::{
 };
 use trackfs::{
     domain::{
-        op::Op,
+        catalog::{Catalog, Times},
+        layout::Kind,
+        op::{Actor, Op},
         path::WsPath,
         problem::{Problem, Severity},
+        schema::Schema,
+        snapshot,
     },
-    fs::{Catalog, CatalogTicket, Fs, Host, StatusContent, StatusFile},
+    fs::{CatalogRef, Errno, Fs, Host, Refused, StatusContent, StatusFile},
     mount::{MountError, MountOptions, Mounted, mount, usable},
     workspace::root::Root,
 };
@@ -31,7 +36,7 @@ use trackfs::{
 /// Finds `nonsense` in a ticket wrong, has a defect that `kaboom` meets, and shows one file of events.
 struct TestHost {
     ops: Mutex<Vec<Op>>,
-    catalog: Mutex<Arc<Catalog>>,
+    catalog: RwLock<Catalog>,
     events: PathBuf,
 }
 
@@ -62,12 +67,16 @@ impl Host for TestHost {
         None
     }
 
-    fn set_field(&self, _: &trackfs::domain::op::Actor, _: &WsPath, _: &str, _: &str, _: &str) -> std::io::Result<()> {
-        Err(std::io::Error::from_raw_os_error(libc::EROFS))
+    fn set_field(&self, _: &Actor, _: &WsPath, _: &str, _: &str, _: &str) -> Result<(), Refused> {
+        Err(Refused::new(Errno::ROFS, "nobody is there to do it"))
     }
 
-    fn catalog(&self) -> Arc<Catalog> {
-        self.catalog.lock().clone()
+    fn catalog(&self) -> CatalogRef<'_> {
+        RwLockReadGuard::map(self.catalog.read(), |catalog| catalog)
+    }
+
+    fn conflicts(&self) -> Arc<BTreeSet<WsPath>> {
+        Arc::default()
     }
 
     fn status_file(&self, file: StatusFile) -> StatusContent {
@@ -142,7 +151,7 @@ impl World {
     fn mounted(at: PathBuf, place: Place, options: MountOptions) -> Result<Self, MountError> {
         let events = place.dir.join("events");
         fs::write(&events, "").unwrap();
-        let host = Arc::new(TestHost { ops: Mutex::default(), catalog: Mutex::default(), events });
+        let host = Arc::new(TestHost { ops: Mutex::default(), catalog: RwLock::default(), events });
         let root = Arc::new(Root::open(&place.ws()).unwrap());
         let fs = Fs::new(root.clone(), host.clone()).unwrap();
         let fs = Arc::new(if options.fast_reads { fs.without_opens() } else { fs });
@@ -429,14 +438,15 @@ fn views_and_growing_files_are_read_like_any_other() {
     }
     let world = World::new(4);
     fs::write(world.place.ws().join("tickets/t.md"), "text").unwrap();
-    let ticket = CatalogTicket { path: WsPath::new("tickets/t.md").unwrap(), title: "t".into(), status: "todo".into() };
-    *world.host.catalog.lock() =
-        Arc::new(Catalog { version: 1, statuses: vec!["todo".into()], tickets: vec![ticket], ..Catalog::default() });
+    let ticket = WsPath::new("tickets/t.md").unwrap();
+    let text = b"---\ntitle: t\nstatus: todo\n---\n";
+    let file = snapshot::read(&ticket, Kind::Ticket, text, false, &Schema::default(), None);
+    world.host.catalog.write().put(&ticket, Some(&file), Times::default());
     assert_eq!(
         stdout(&sh("cat views/status/todo/*; stat -c %s status/health.json; cat status/health.json", &world.at)),
         "text3\n{}\n"
     );
-    *world.host.catalog.lock() = Arc::new(Catalog { version: 2, ..Catalog::default() });
+    world.host.catalog.write().put(&ticket, None, Times::default());
     assert!(!world.at.join("views/status/todo/t.md").exists());
 
     let mut events = fs::File::options().append(true).open(&world.host.events).unwrap();

@@ -4,6 +4,7 @@
 //! line feed, its status.
 
 use super::DIVIDER;
+use parking_lot::{RwLock, RwLockReadGuard};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
@@ -12,11 +13,16 @@ use std::{
 };
 use trackfs::{
     domain::{
+        Value,
+        catalog::{Catalog, Times},
+        layout::Kind,
         op::{Actor, Op},
         path::WsPath,
         problem::Problem,
+        schema::{FieldDef, FieldKind, Schema, StatusDef, StatusKind},
+        snapshot::{self, Snapshot},
     },
-    fs::{Catalog, CatalogTicket, DirEntry, DirSink, FileKind, Fs, Host, Ino, StatusContent, StatusFile},
+    fs::{CatalogRef, DirEntry, DirSink, Errno, FileKind, Fs, Host, Ino, Refused, StatusContent, StatusFile},
     workspace::root::Root,
 };
 
@@ -26,55 +32,67 @@ const LONGEST_NAME: usize = 255;
 type Entry = (String, u64, Option<String>);
 /// Folders and what is in them.
 type Listing = BTreeMap<String, Vec<Entry>>;
+/// Paths and statuses.
+type Tickets = BTreeMap<WsPath, String>;
 
 pub fn hold(input: &[u8]) {
     let mut parts = input.split(|&byte| byte == DIVIDER);
     let statuses = String::from_utf8_lossy(parts.next().unwrap_or_default());
-    let mut tickets: Vec<CatalogTicket> = parts.take(32).filter_map(ticket).collect();
-    tickets.sort_by(|a, b| a.path.cmp(&b.path));
-    tickets.dedup_by(|a, b| a.path == b.path);
-    let statuses = statuses.split('\n').map(str::to_owned).collect();
-    let catalog = Catalog { statuses, tickets, ..Catalog::default() };
+    let tickets: Tickets = parts.take(32).filter_map(ticket).collect();
+    let schema = Arc::new(schema(&statuses));
 
-    let listing = listed(&catalog);
+    let listing = listed(&schema, &tickets);
     let groups = groups(&listing);
-    let statuses: BTreeSet<&str> = catalog
-        .statuses
-        .iter()
-        .chain(catalog.tickets.iter().map(|ticket| &ticket.status))
-        .map(String::as_str)
-        .collect();
+    let named = schema.statuses.iter().map(|status| &status.name);
+    let statuses: BTreeSet<&String> = named.chain(tickets.values()).collect();
     assert_eq!(groups.len(), statuses.len(), "each status has its folder: {statuses:?} {:?}", listing.keys());
-    for ticket in &catalog.tickets {
-        let target = format!("../../../{}", ticket.path.as_str());
+    for (path, status) in &tickets {
+        let target = format!("../../../{}", path.as_str());
         let leads_there = |entry: &Entry| entry.2.as_ref() == Some(&target);
         let holders: Vec<_> = groups.iter().filter(|entries| entries.iter().any(leads_there)).collect();
-        assert_eq!(holders.len(), 1, "{} is in one folder", ticket.path);
-        let peers = catalog.tickets.iter().filter(|other| other.status == ticket.status).count();
+        assert_eq!(holders.len(), 1, "{path} is in one folder");
+        let peers = tickets.values().filter(|other| *other == status).count();
         assert_eq!(holders[0].len(), peers, "those of its status are in the folder with it, and no others");
     }
-    assert_eq!(listing, listed(&catalog), "names are a function of the catalog");
-    names_stay(&catalog, &listing);
+    assert_eq!(listing, listed(&schema, &tickets), "names are a function of the catalog");
+    names_stay(&schema, &tickets, &listing);
 }
 
-/// A ticket whose path comes after all others changes the name of none.
-fn names_stay(catalog: &Catalog, before: &Listing) {
-    let mut fewer = catalog.clone();
-    let Some(last) = fewer.tickets.pop() else { return };
-    let target = format!("../../../{}", last.path.as_str());
-    for (folder, entries) in listed(&fewer).iter().filter(|(folder, _)| folder.as_str() != "views/status") {
+/// A ticket whose path comes after all others, and whose status others have, changes no name.
+fn names_stay(schema: &Arc<Schema>, tickets: &Tickets, before: &Listing) {
+    let mut fewer = tickets.clone();
+    let Some((last, status)) = fewer.pop_last() else { return };
+    if !fewer.values().chain(schema.statuses.iter().map(|known| &known.name)).any(|known| *known == status) {
+        return;
+    }
+    let target = format!("../../../{}", last.as_str());
+    for (folder, entries) in listed(schema, &fewer).iter().filter(|(folder, _)| folder.starts_with("views/status/")) {
         let now: Vec<_> = before[folder].iter().filter(|(_, _, link)| link.as_ref() != Some(&target)).collect();
         assert_eq!(now, entries.iter().collect::<Vec<_>>(), "{folder}");
     }
 }
 
-fn ticket(part: &[u8]) -> Option<CatalogTicket> {
+fn schema(statuses: &str) -> Schema {
+    let names: BTreeSet<&str> = statuses.split('\n').filter(|name| !name.is_empty()).collect();
+    let status = |name: &str| StatusDef { name: name.to_owned(), kind: StatusKind::Started, next: Vec::new() };
+    let field = FieldDef { name: "status".to_owned(), kind: FieldKind::Status, required: false };
+    Schema { fields: vec![field], statuses: names.into_iter().map(status).collect() }
+}
+
+fn ticket(part: &[u8]) -> Option<(WsPath, String)> {
     let text = String::from_utf8_lossy(part);
     let (path, status) = text.split_once('\n').unwrap_or((&text, ""));
     // Longer names are on no disk.
     let path =
         WsPath::new(path).ok().filter(|path| !path.is_root() && path.names().all(|name| name.len() <= LONGEST_NAME))?;
-    Some(CatalogTicket { path, title: String::new(), status: status.to_owned() })
+    Some((path, status.to_owned()))
+}
+
+/// A ticket that says this status and nothing else.
+fn file(path: &WsPath, status: &str) -> Snapshot {
+    let mut file = snapshot::read(path, Kind::Ticket, b"", false, &Schema::default(), None);
+    file.fields.insert("status".to_owned(), Value::from(status));
+    file
 }
 
 /// What is in the folder of each status.
@@ -83,7 +101,7 @@ fn groups(listing: &Listing) -> Vec<&Vec<Entry>> {
 }
 
 /// Everything in `views/`, by way of the filesystem's own operations.
-fn listed(catalog: &Catalog) -> Listing {
+fn listed(schema: &Arc<Schema>, tickets: &Tickets) -> Listing {
     static WORLD: OnceLock<(Mutex<Fs>, Arc<Shelf>, tempfile::TempDir)> = OnceLock::new();
     let (fs, shelf, _) = WORLD.get_or_init(|| {
         let dir = tempfile::tempdir().expect("a temporary folder");
@@ -91,10 +109,11 @@ fn listed(catalog: &Catalog) -> Listing {
         (Mutex::new(Fs::new(Arc::new(root), shelf.clone()).expect("a filesystem")), shelf, dir)
     });
     let fs = fs.lock().unwrap_or_else(|broken| broken.into_inner());
-    shelf.publish(catalog);
+    shelf.publish(schema, tickets);
     let mut listing = Listing::new();
     let views = fs.lookup(Ino::ROOT, OsStr::new("views")).expect("the views are there").ino;
-    walk(&fs, "views", views, &mut listing);
+    let status = fs.lookup(views, OsStr::new("status")).expect("one of them is by status").ino;
+    walk(&fs, "views/status", status, &mut listing);
     listing
 }
 
@@ -137,12 +156,13 @@ impl DirSink for Names {
 
 /// A host that has a catalog and nothing else.
 #[derive(Default)]
-struct Shelf(Mutex<Arc<Catalog>>);
+struct Shelf(RwLock<Catalog>);
 
 impl Shelf {
-    fn publish(&self, catalog: &Catalog) {
-        let mut published = self.0.lock().expect("nobody panics with it");
-        *published = Arc::new(Catalog { version: published.version + 1, ..catalog.clone() });
+    fn publish(&self, schema: &Arc<Schema>, tickets: &Tickets) {
+        let mut catalog = Catalog::new(schema.clone());
+        tickets.iter().for_each(|(path, status)| catalog.put(path, Some(&file(path, status)), Times::default()));
+        *self.0.write() = catalog;
     }
 }
 
@@ -161,12 +181,16 @@ impl Host for Shelf {
         None
     }
 
-    fn set_field(&self, _: &Actor, _: &WsPath, _: &str, _: &str, _: &str) -> io::Result<()> {
-        Ok(())
+    fn set_field(&self, _: &Actor, _: &WsPath, _: &str, _: &str, _: &str) -> Result<(), Refused> {
+        Err(Refused::new(Errno::ROFS, "nobody is there to do it"))
     }
 
-    fn catalog(&self) -> Arc<Catalog> {
-        self.0.lock().expect("nobody panics with it").clone()
+    fn catalog(&self) -> CatalogRef<'_> {
+        RwLockReadGuard::map(self.0.read(), |catalog| catalog)
+    }
+
+    fn conflicts(&self) -> Arc<BTreeSet<WsPath>> {
+        Arc::default()
     }
 
     fn status_file(&self, _: StatusFile) -> StatusContent {

@@ -36,7 +36,9 @@ pub fn outcome(response: &Response) -> Outcome<'_> {
         Response::Sync(report) => &report.remotes,
         Response::Resolve(report) => &report.remotes,
         Response::Tie(report) => &report.remotes,
-        Response::Status(_) | Response::Commit(_) | Response::Unmount(_) | Response::Done => return Outcome::Done,
+        Response::Status(_) | Response::Commit(_) | Response::List(_) | Response::Unmount(_) | Response::Done => {
+            return Outcome::Done;
+        }
     };
     let failed: Vec<_> = remotes.iter().filter(|remote| remote.error.is_some()).collect();
     if failed.is_empty() { Outcome::Done } else { Outcome::Incomplete(failed) }
@@ -52,7 +54,8 @@ pub fn print(response: &Response, out: &mut Output) -> io::Result<()> {
         Response::Unmount(report) => out.value(report, holders),
         Response::Resolve(report) => out.value(report, resolve),
         Response::Tie(report) => out.value(report, tie),
-        Response::Done | Response::Failed { .. } => Ok(()),
+        // `list` prints by itself: what fits a line depends on the terminal.
+        Response::List(_) | Response::Done | Response::Failed { .. } => Ok(()),
     }
 }
 

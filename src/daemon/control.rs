@@ -2,7 +2,7 @@
 
 use super::{
     Engine, Location,
-    report::{CommitReport, FlushReport, ResolveReport, Status, SyncReport, TieReport, UnmountReport},
+    report::{CommitReport, FlushReport, ListReport, ResolveReport, Status, SyncReport, TieReport, UnmountReport},
 };
 use crate::domain::path::WsPath;
 use anyhow::{Context, anyhow, bail};
@@ -57,6 +57,10 @@ pub enum Request {
     },
     /// Makes a ticket, and an object of it on each remote that is named, then syncs those.
     New(NewTicket),
+    /// The tickets that a query asks for.
+    List {
+        query: String,
+    },
     /// Stream events after `since`. Only a live daemon understands it.
     Follow {
         since: u64,
@@ -115,6 +119,7 @@ pub enum Response {
     Sync(SyncReport),
     Resolve(ResolveReport),
     Tie(TieReport),
+    List(ListReport),
     Unmount(UnmountReport),
     /// It is done, or will be soon.
     Done,

@@ -16,19 +16,19 @@ use std::io;
 const TRIES: usize = 5;
 
 impl Engine {
-    /// Replaces what a file holds by what `change` makes of it; answers what it held. `change` is asked again when somebody
+    /// Replaces what a file holds by what `change` makes of it; answers both. `change` is asked again when somebody
     /// else was faster; [`ReplaceError::Changed`] is the error when that was so every time.
     pub(super) fn edit<E: From<io::Error> + From<ReplaceError>>(
         &self,
         actor: &Actor,
         path: &WsPath,
         change: impl Fn(&[u8]) -> Result<Vec<u8>, E>,
-    ) -> Result<Vec<u8>, E> {
+    ) -> Result<(Vec<u8>, Vec<u8>), E> {
         for _ in 0..TRIES {
             let old = self.root.read(path)?;
             let new = change(&old)?;
             if new == old {
-                return Ok(old);
+                return Ok((old, new));
             }
             match self.root.replace(path, Some(&old), &new) {
                 Err(ReplaceError::Changed) => {}
@@ -36,7 +36,7 @@ impl Engine {
                 Ok(()) => {
                     fault::point("field.set");
                     self.wrote(actor, path, new.len());
-                    return Ok(old);
+                    return Ok((old, new));
                 }
             }
         }

@@ -7,6 +7,7 @@ use super::{
     remotes::Remotes,
     report::{CommitReport, FlushReport, Status, SyncReport},
     settings,
+    shelf::Shelf,
     tidy::Tidier,
     torn,
 };
@@ -38,6 +39,8 @@ pub struct Engine {
     pub settler: Arc<Settler>,
     pub repo: Arc<Repo>,
     pub remotes: Remotes,
+    pub(super) shelf: Shelf,
+    pub(super) clock: Arc<dyn Clock>,
     /// Held while a commit is made: the committer, `commit` and `flush` may ask at the same time.
     pub(super) committing: Mutex<()>,
     pub(super) tidier: Tidier,
@@ -114,6 +117,8 @@ impl Engine {
             settler,
             repo,
             remotes,
+            shelf: Shelf::default(),
+            clock,
             committing: Mutex::new(()),
             tidier: Tidier::default(),
             role: RwLock::new(Role { running: "stopped", ..Role::default() }),
@@ -149,6 +154,7 @@ impl Engine {
         let Some(config) = settings::read(&self.root, &self.store)? else { return Ok(()) };
         self.remotes.follow(&config)?;
         *self.config.write() = Arc::new(config);
+        self.rename_me();
         Ok(())
     }
 
@@ -231,6 +237,7 @@ impl Engine {
             }
             Request::Link { ticket, remote, key } => Response::Tie(self.link(ticket, remote, key.as_deref())?),
             Request::Unlink { ticket, remote } => Response::Tie(self.unlink(ticket, remote)?),
+            Request::List { query } => Response::List(self.list(query)?),
             Request::New(ticket) => Response::Tie(self.new_ticket(ticket)?),
             Request::Follow { .. } | Request::Unmount { .. } => bail!("only a running daemon can do that"),
         })

@@ -20,16 +20,10 @@ const LOGGED: usize = 20;
 pub fn mount(session: &Session, mountpoint: &Path, fast_reads: bool) -> anyhow::Result<Arc<Mounted>> {
     let engine = &session.engine;
     let host = Arc::new(EngineHost::new(engine.clone()));
-    let listener = Arc::downgrade(&host);
-    let told = listener.clone();
+    let told = Arc::downgrade(&host);
     engine.settler.on_events(Box::new(move |events| {
         if let Some(host) = told.upgrade() {
             host.told(events);
-        }
-    }));
-    engine.settler.on_settled(Box::new(move |paths| {
-        if let Some(host) = listener.upgrade() {
-            host.settled(paths);
         }
     }));
     let config = engine.config();

@@ -2,7 +2,7 @@
 
 use super::control::TicketName;
 use crate::{
-    domain::{event::Event, path::WsPath, problem::Problem},
+    domain::{Timestamp, event::Event, path::WsPath, problem::Problem},
     sync::{Conflict, Done, Report, Row, Trouble},
     workspace::settle::Progress,
 };
@@ -85,6 +85,26 @@ pub struct TieReport {
     /// What `sync:` says now: remote to key, `new` or `none`.
     pub sync: BTreeMap<String, String>,
     pub remotes: Vec<RemoteReport>,
+}
+
+/// The tickets that were asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListReport {
+    pub tickets: Vec<TicketRow>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketRow {
+    pub path: WsPath,
+    pub title: String,
+    /// What its block says, as text; `sync` apart.
+    pub fields: BTreeMap<String, Vec<String>>,
+    pub tags: Vec<String>,
+    /// Remote to key.
+    pub sync: BTreeMap<String, String>,
+    pub created: Timestamp,
+    pub updated: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

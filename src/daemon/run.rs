@@ -188,6 +188,12 @@ fn listen_to_events(engine: &Arc<Engine>, feed: &Arc<Feed>, committer: &Arc<Comm
             reconfigure(&engine, &committer);
         }
     }));
+    let weak = Arc::downgrade(engine);
+    engine.settler.on_settled(Box::new(move |paths| {
+        if let Some(engine) = weak.upgrade() {
+            engine.reshelve(paths);
+        }
+    }));
 }
 
 fn reconfigure(engine: &Engine, committer: &Committer) {

@@ -13,6 +13,7 @@ use crate::{
         document::Document,
         path::WsPath,
         tie::{NEW, NONE, Tie},
+        view::slug,
     },
     workspace::root::ReplaceError,
 };
@@ -173,20 +174,9 @@ impl Engine {
 
 /// File names for a title, by preference.
 fn names(title: &str) -> impl Iterator<Item = String> {
-    let mut stem = String::new();
-    for c in title.to_lowercase().chars() {
-        if stem.len() + c.len_utf8() > MAX_NAME {
-            break;
-        }
-        if c.is_alphanumeric() {
-            stem.push(c);
-        } else if !stem.is_empty() && !stem.ends_with('-') {
-            stem.push('-');
-        }
-    }
-    let stem = match stem.trim_end_matches('-') {
+    let stem = match slug(title, MAX_NAME).as_str() {
         "" => "ticket".to_owned(),
-        stem => stem.to_owned(),
+        slug => slug.to_owned(),
     };
     (1..100).map(move |n| if n == 1 { format!("{stem}.md") } else { format!("{stem}-{n}.md") })
 }

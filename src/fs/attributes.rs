@@ -1,12 +1,12 @@
 //! Attributes, extended attributes and sizes of the whole.
 
 use super::{
-    Errno, Fs, Result,
+    Errno, Fs, ROOT_NAMES, Result,
     node::{Node, RealNode},
     types::{Attr, Caller, Fh, FileKind, Ino, Lasts, SetAttr, SetTime, StatFs},
     views::Virtual,
 };
-use crate::domain::op::OpKind;
+use crate::domain::{op::OpKind, view::BUILT_IN};
 use rustix::{
     fs::{self, AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, Uid, XattrFlags},
     io::Errno as SysErrno,
@@ -79,10 +79,10 @@ impl Fs {
     pub(super) fn virtual_attr(&self, node: &Virtual) -> Result<Attr> {
         let owner = fs::fstat(self.root.fd())?;
         let (kind, perm, size, time) = match node {
-            Virtual::Folder(path) => (FileKind::Folder, self.folder_mode(path), 0, self.started),
+            Virtual::Folder(path) => (FileKind::Folder, folder_mode(path), 0, self.started),
             Virtual::Link { target, .. } => (FileKind::Symlink, 0o777, target.len() as u64, self.started),
             Virtual::File(file) => {
-                let (_, len, time) = self.generated.now(&*self.host, file)?;
+                let (_, len, time) = self.generated_now(file)?;
                 (FileKind::File, 0o444, len, time)
             }
         };
@@ -100,18 +100,10 @@ impl Fs {
             gid: owner.st_gid,
             rdev: 0,
             blksize: 4096,
-            // Where a link leads never changes: another target is another inode.
-            lasts: if kind == FileKind::Symlink { Lasts::UntilAnnounced } else { Lasts::Not },
-            name_lasts: Lasts::Not,
+            // What a folder is never changes, nor where a link leads: another target is another inode.
+            lasts: if kind == FileKind::File { Lasts::Not } else { Lasts::UntilAnnounced },
+            name_lasts: name_lasts(node),
         })
-    }
-
-    /// In a group's folder the owner of the workspace may move links.
-    fn folder_mode(&self, path: &str) -> u16 {
-        match self.tree().folder(path) {
-            Some(folder) if folder.group.is_some() => 0o755,
-            _ => 0o555,
-        }
     }
 
     pub fn getxattr(&self, ino: Ino, name: &OsStr) -> Result<Vec<u8>> {
@@ -190,6 +182,31 @@ impl Fs {
             frsize: disk.f_frsize as u32,
         })
     }
+}
+
+/// In most folders of `views/` the owner of the workspace may do something.
+fn folder_mode(path: &str) -> u16 {
+    let mut names = path.split('/');
+    match (names.next(), names.next()) {
+        (Some("views"), Some("links" | "backlinks" | "tree" | "tag")) => 0o555,
+        (Some("views"), _) => 0o755,
+        _ => 0o555,
+    }
+}
+
+/// For how long a name stands for this: a file and a link are looked up each time, so that nobody meets one that has moved.
+/// A folder that goes is an empty one for a moment; what trackfs has itself stays.
+fn name_lasts(node: &Virtual) -> Lasts {
+    match node {
+        Virtual::Folder(path) if is_built_in(path) => Lasts::UntilAnnounced,
+        Virtual::Folder(_) => Lasts::Moment,
+        Virtual::Link { .. } | Virtual::File(_) => Lasts::Not,
+    }
+}
+
+fn is_built_in(path: &str) -> bool {
+    let view = path.strip_prefix("views/");
+    ROOT_NAMES.contains(&path) || path == "status/conflicts" || view.is_some_and(|view| BUILT_IN.contains(&view))
 }
 
 /// Takes the set-user-id and set-group-id bits from a file before its content changes, as the kernel would do on a disk

@@ -106,7 +106,7 @@ impl Fs {
         match node {
             Virtual::File(_) if flags & libc::O_ACCMODE != libc::O_RDONLY => Err(Errno::ROFS),
             Virtual::File(file) => {
-                let (content, ..) = self.generated.now(&*self.host, file)?;
+                let (content, ..) = self.generated_now(file)?;
                 let fh = self.next_fh();
                 self.files.insert(fh.0, Arc::new(OpenFile::Generated(content)));
                 Ok(OpenReply { fh, caching: Caching::Direct, read_only: true })

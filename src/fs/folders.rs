@@ -30,7 +30,6 @@ struct Listed {
     name: OsString,
     ino: Ino,
     kind: FileKind,
-    node: Option<Arc<Virtual>>,
 }
 
 impl Fs {
@@ -102,15 +101,14 @@ impl Fs {
         self.folders.get(fh.0).ok_or(Errno::BADF)
     }
 
-    /// `None` for the dots: the kernel counts no lookup of them.
+    /// `None` for the dots, of which the kernel counts no lookup, and for what is in the mount only: the kernel would
+    /// forget it at once, since the next look may find another.
     fn look_up_listed(&self, folder: &OpenFolder, listed: &Listed) -> Result<Option<super::Attr>> {
-        if listed.name == "." || listed.name == ".." {
-            return Ok(None);
-        }
-        match (&folder.node, &listed.node) {
-            (_, Some(node)) => self.enter_virtual(node.clone()).map(Some),
-            (Node::Real(folder), None) => self.enter(folder, &listed.name).map(|(_, attr)| Some(attr)),
-            (Node::Virtual(_), None) => Ok(None),
+        match &folder.node {
+            Node::Real(folder) if !listed.is_dot() && !listed.ino.is_virtual() => {
+                self.enter(folder, &listed.name).map(|(_, attr)| Some(attr))
+            }
+            Node::Real(_) | Node::Virtual(_) => Ok(None),
         }
     }
 
@@ -149,36 +147,32 @@ impl Fs {
         if node.ino == Ino::ROOT {
             let real: Vec<&str> =
                 ROOT_NAMES.into_iter().filter(|name| !listing.iter().any(|entry| entry.name == *name)).collect();
-            listing.extend(real.into_iter().map(|name| Listed::of(name, &Arc::new(Virtual::Folder(name.to_owned())))));
+            listing.extend(real.into_iter().map(|name| Listed::of(name, &Virtual::Folder(name.to_owned()))));
         }
         Ok(listing)
     }
 
     fn list_virtual(&self, node: &Virtual) -> Vec<Listed> {
-        let tree = self.tree();
-        let folder = match node {
-            Virtual::Folder(path) => tree.folder(path),
-            Virtual::Link { .. } | Virtual::File(_) => None,
-        };
-        let entries = folder.into_iter().flat_map(|folder| &folder.entries);
         let mut listing = dots(node.ino(), Ino::ROOT);
-        listing.extend(entries.map(|(name, node)| Listed::of(name, node)));
+        if let Virtual::Folder(path) = node {
+            let entries = self.shown(|shown| shown.folder(path).map(|folder| shown.entries(path, &folder)));
+            listing.extend(entries.iter().flatten().map(|entry| Listed::of(&entry.name, &entry.node)));
+        }
         listing
     }
 }
 
 impl Listed {
     fn real(name: &OsStr, ino: Ino, kind: FileKind) -> Self {
-        Self { name: OsString::from_vec(name.as_bytes().to_vec()), ino, kind, node: None }
+        Self { name: OsString::from_vec(name.as_bytes().to_vec()), ino, kind }
     }
 
-    fn of(name: &str, node: &Arc<Virtual>) -> Self {
-        let kind = match **node {
-            Virtual::Folder(_) => FileKind::Folder,
-            Virtual::Link { .. } => FileKind::Symlink,
-            Virtual::File(_) => FileKind::File,
-        };
-        Self { name: name.into(), ino: node.ino(), kind, node: Some(node.clone()) }
+    fn of(name: &str, node: &Virtual) -> Self {
+        Self { name: name.into(), ino: node.ino(), kind: node.kind() }
+    }
+
+    fn is_dot(&self) -> bool {
+        self.name == "." || self.name == ".."
     }
 
     fn entry(&self, position: usize) -> DirEntry<'_> {

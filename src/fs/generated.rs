@@ -2,7 +2,7 @@
 //!
 //! A generated file's time moves only when its content does: editors and agents take a moved time for a change.
 
-use super::{Host, StatusContent, StatusFile, types::Time};
+use super::{Fs, StatusContent, StatusFile, types::Time};
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -24,17 +24,15 @@ struct Seen {
 }
 
 impl Generated {
-    /// The present content with its length in bytes and the time it changed.
-    pub fn now(&self, host: &dyn Host, file: &StatusFile) -> io::Result<(StatusContent, u64, Time)> {
-        let content = host.status_file(file.clone());
-        let (len, time) = match &content {
+    /// The length of a content in bytes, and the time it changed.
+    fn len_and_time(&self, file: &StatusFile, content: &StatusContent) -> io::Result<(u64, Time)> {
+        Ok(match content {
             StatusContent::Growing(file) => {
                 let metadata = file.metadata()?;
                 (metadata.len(), (metadata.mtime(), metadata.mtime_nsec() as u32))
             }
             StatusContent::Bytes(bytes) => (bytes.len() as u64, self.since(file, bytes)),
-        };
-        Ok((content, len, time))
+        })
     }
 
     fn since(&self, file: &StatusFile, bytes: &Arc<[u8]>) -> Time {
@@ -47,6 +45,18 @@ impl Generated {
                 since
             }
         }
+    }
+}
+
+impl Fs {
+    /// The present content with its length in bytes and the time it changed.
+    pub(super) fn generated_now(&self, file: &StatusFile) -> io::Result<(StatusContent, u64, Time)> {
+        let content = match file {
+            StatusFile::Refused => StatusContent::Bytes(self.refusals.page().into_bytes().into()),
+            file => self.host.status_file(file.clone()),
+        };
+        let (len, time) = self.generated.len_and_time(file, &content)?;
+        Ok((content, len, time))
     }
 }
 

@@ -3,9 +3,10 @@
 use super::{
     Errno, Fs, ROOT_NAMES, Result,
     node::{HANDLE_ONLY, Node, RealNode, proc_path},
+    regroup::{path_of, text},
     told::Known,
     types::{Attr, Caching, Caller, Fh, FileKind, Ino, Lasts, OpenReply},
-    views::{Folder, Virtual},
+    views::Virtual,
 };
 use crate::{domain::op::OpKind, fault};
 use rustix::{
@@ -65,6 +66,9 @@ impl Fs {
     }
 
     pub fn mkdir(&self, caller: &Caller, parent: Ino, name: &OsStr, mode: u32) -> Result<Attr> {
+        if let Node::Virtual(folder) = self.node(parent)? {
+            return self.make_group(caller, &folder, name);
+        }
         let folder = self.folder_for(parent, name)?;
         fs::mkdirat(folder.handle()?, name, Mode::from_raw_mode(mode))?;
         let made = self.adopt(caller, &folder, name, mode)?;
@@ -73,6 +77,9 @@ impl Fs {
     }
 
     pub fn symlink(&self, caller: &Caller, parent: Ino, name: &OsStr, target: &Path) -> Result<Attr> {
+        if let Node::Virtual(folder) = self.node(parent)? {
+            return self.add_to_group(caller, &folder, name, target);
+        }
         let folder = self.folder_for(parent, name)?;
         fs::symlinkat(target, folder.handle()?, name)?;
         let made = self.adopt(caller, &folder, name, 0o777)?;
@@ -89,6 +96,9 @@ impl Fs {
         mode: u32,
         flags: i32,
     ) -> Result<(Attr, OpenReply)> {
+        if let Node::Virtual(folder) = self.node(parent)? {
+            return self.create_stand_in(caller, (path_of(&folder)?, text(name)?), mode, flags);
+        }
         let folder = self.folder_for(parent, name)?;
         let access = OFlags::from_bits_truncate(flags as u32) & OFlags::ACCMODE;
         let pass = self.root.gate().pass();
@@ -145,10 +155,16 @@ impl Fs {
     }
 
     pub fn unlink(&self, caller: &Caller, parent: Ino, name: &OsStr) -> Result<()> {
+        if let Node::Virtual(folder) = self.node(parent)? {
+            return self.remove_from_group(caller, &folder, name);
+        }
         self.remove(caller, parent, name, AtFlags::empty(), OpKind::Unlink)
     }
 
     pub fn rmdir(&self, caller: &Caller, parent: Ino, name: &OsStr) -> Result<()> {
+        if let Node::Virtual(folder) = self.node(parent)? {
+            return self.unmake_group(caller, &folder, name);
+        }
         self.remove(caller, parent, name, AtFlags::REMOVEDIR, OpKind::Rmdir)
     }
 
@@ -196,7 +212,7 @@ impl Fs {
             return Err(Errno::INVAL);
         }
         if let (Node::Virtual(source), Node::Virtual(target)) = (self.node(from.0)?, self.node(to.0)?) {
-            return self.regroup(caller, (&source, from.1), (&target, to.1));
+            return self.regroup(caller, (&source, from.1), (&target, to.1), flags.bits());
         }
         let (source, target) = (self.nodes.folder(from.0)?, self.nodes.folder(to.0)?);
         if self.is_virtual_name(to.0, to.1) {
@@ -235,30 +251,6 @@ impl Fs {
             (None, path) => self.record_by(caller, path, OpKind::Create),
         }
         Ok(())
-    }
-
-    /// A link that moves to another group of its view changes the field of its ticket.
-    fn regroup(&self, caller: &Caller, from: (&Virtual, &OsStr), to: (&Virtual, &OsStr)) -> Result<()> {
-        let (Virtual::Folder(source), Virtual::Folder(target)) = (from.0, to.0) else { return Err(Errno::NOTDIR) };
-        let tree = self.tree();
-        let (source, target) = tree.folder(source).zip(tree.folder(target)).ok_or(Errno::NOENT)?;
-        let entry = |folder: &Folder, name: &OsStr| name.to_str().and_then(|name| folder.get(name).cloned());
-        let link = entry(source, from.1).ok_or(Errno::NOENT)?;
-        let (Virtual::Link { ticket, .. }, Some((field, old)), Some((same, new))) =
-            (&*link, &source.group, &target.group)
-        else {
-            return Err(Errno::ROFS);
-        };
-        if field != same || from.1 != to.1 {
-            return Err(Errno::PERM);
-        }
-        if old == new {
-            return Ok(());
-        }
-        if entry(target, to.1).is_some() {
-            return Err(Errno::EXIST);
-        }
-        Ok(self.host.set_field(&self.actors.of(caller), ticket, field, old, new)?)
     }
 
     fn refuse_bad_ticket(
@@ -369,9 +361,12 @@ impl Fs {
 
     fn lookup_virtual(&self, folder: &Virtual, name: &OsStr) -> Result<Attr> {
         let Virtual::Folder(path) = folder else { return Err(Errno::NOTDIR) };
-        let tree = self.tree();
-        let found = tree.folder(path).zip(name.to_str()).and_then(|(folder, name)| folder.get(name));
-        self.enter_virtual(found.ok_or(Errno::NOENT)?.clone())
+        let name = name.to_str().ok_or(Errno::NOENT)?;
+        if let Some(real) = self.stand_ins.get(path, name) {
+            return self.look_up_stand_in(&real);
+        }
+        let found = self.shown(|shown| shown.entry(path, &shown.folder(path)?, name));
+        self.enter_virtual(Arc::new(found.ok_or(Errno::NOENT)?))
     }
 
     pub(super) fn enter_virtual(&self, node: Arc<Virtual>) -> Result<Attr> {

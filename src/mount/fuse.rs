@@ -65,6 +65,12 @@ impl Adapter {
     fn writing<T>(&self, ino: INodeNo, fh: FileHandle, work: impl FnOnce(Fh) -> Result<T, Errno>) -> Result<T, Errno> {
         if self.unopened { self.fs.writing(Ino(ino.0), work) } else { work(Fh(fh.0)) }
     }
+
+    /// Answers a change of a name in this folder. In a view it changed a ticket's file, which the next read must show; the
+    /// kernel is told by another thread.
+    fn when_told(&self, folder: Ino, answer: impl FnOnce() + Send + 'static) {
+        if folder.is_virtual() { self.invalidator.afterwards(answer) } else { answer() }
+    }
 }
 
 impl Drop for Adapter {
@@ -178,7 +184,8 @@ impl Filesystem for Adapter {
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        answer!(reply, self.fs.unlink(&caller(request), Ino(parent.0), name), () => reply.ok());
+        let parent = Ino(parent.0);
+        answer!(reply, self.fs.unlink(&caller(request), parent, name), () => self.when_told(parent, || reply.ok()));
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -186,7 +193,9 @@ impl Filesystem for Adapter {
     }
 
     fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
-        answer!(reply, self.fs.symlink(&caller(request), Ino(parent.0), name, target), attr => enter(reply, &attr));
+        let parent = Ino(parent.0);
+        let made = || self.fs.symlink(&caller(request), parent, name, target);
+        answer!(reply, made(), attr => self.when_told(parent, move || enter(reply, &attr)));
     }
 
     fn rename(
@@ -201,11 +210,7 @@ impl Filesystem for Adapter {
     ) {
         let (from, to) = ((Ino(parent.0), name), (Ino(newparent.0), newname));
         let renamed = || self.fs.rename(&caller(request), from, to, flags.bits());
-        answer!(reply, renamed(), () => match from.0.is_virtual() {
-            false => reply.ok(),
-            // It changed the ticket's file, which the next read must show; the kernel is told by another thread.
-            true => self.invalidator.afterwards(move || reply.ok()),
-        });
+        answer!(reply, renamed(), () => self.when_told(from.0, || reply.ok()));
     }
 
     fn link(&self, request: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
@@ -463,6 +468,8 @@ impl DirSink for NamesAndAttrs {
             Some(attr) => (ttl(attr.lasts.min(attr.name_lasts)), file_attr(attr)),
             None => (ttl(Lasts::Not), FileAttr { ino: INodeNo(entry.ino.0), kind: file_type(entry.kind), ..missing() }),
         };
-        !self.0.add(INodeNo(entry.ino.0), entry.offset, entry.name, &ttl, &attr, GENERATION)
+        // Without a node the kernel takes in the name alone.
+        let node = if entry.attr.is_some() { entry.ino.0 } else { 0 };
+        !self.0.add(INodeNo(node), entry.offset, entry.name, &ttl, &attr, GENERATION)
     }
 }

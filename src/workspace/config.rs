@@ -14,6 +14,8 @@ const MAX_BYTES: usize = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// Whose `mine` and `me` are.
+    pub me: Me,
     /// Whether invalid saves are answered with EINVAL.
     pub validation: Validation,
     pub settle: SettleConfig,
@@ -21,6 +23,28 @@ pub struct Config {
     pub sync: SyncConfig,
     pub mount: MountConfig,
     pub remotes: BTreeMap<String, RemoteConfig>,
+}
+
+/// The user, as tickets have them for their assignee.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Me {
+    /// Whoever git says.
+    #[default]
+    Git,
+    Name(String),
+    /// The first is what trackfs writes.
+    Names(Vec<String>),
+}
+
+impl Me {
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Git => Vec::new(),
+            Self::Name(name) => vec![name.clone()],
+            Self::Names(names) => names.clone(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +182,7 @@ impl TokenSource {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            me: Me::Git,
             validation: Validation::On,
             settle: SettleConfig::default(),
             commit: CommitConfig::default(),

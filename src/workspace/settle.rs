@@ -29,6 +29,7 @@ use crate::domain::{
     problem::{Problem, Severity},
     schema::Schema,
     snapshot::Snapshot,
+    view,
 };
 use adopt::Baseline;
 pub use adopt::Content;
@@ -320,10 +321,12 @@ impl Settler {
         Ok(schema)
     }
 
-    fn tickets(&self) -> Result<Vec<WsPath>, StoreError> {
-        let is_ticket = |kind: &Kind| matches!(kind, Kind::Ticket | Kind::Inbox);
+    /// Every file that is read by the schema: tickets, and saved queries.
+    fn schematic(&self) -> Result<Vec<WsPath>, StoreError> {
+        let is_read =
+            |path: &WsPath, kind: &Kind| matches!(kind, Kind::Ticket | Kind::Inbox) || view::name_of(path).is_some();
         let snapshots = self.store.snapshots()?.into_iter();
-        Ok(snapshots.filter(|(_, snapshot)| is_ticket(&snapshot.kind)).map(|(path, _)| path).collect())
+        Ok(snapshots.filter(|(path, snapshot)| is_read(path, &snapshot.kind)).map(|(path, _)| path).collect())
     }
 
     fn tell(&self, settled: &pass::Outcome) {

@@ -179,8 +179,13 @@ impl Office {
             assert!(path.starts_with("tickets/") && path.ends_with(".md") && !is_scratch(path), "{path} is no ticket");
         }
         let running = self.running();
-        let shown: BTreeSet<String> =
-            running.host.catalog().tickets.iter().map(|ticket| ticket.path.as_str().to_owned()).collect();
+        let shown: BTreeSet<String> = running
+            .host
+            .catalog()
+            .cards()
+            .filter(|card| !card.is_note())
+            .map(|card| card.path.as_str().to_owned())
+            .collect();
         assert_eq!(shown, tickets, "the views");
         let mut told = BTreeSet::new();
         for event in engine.store.events(0, 1_000_000).unwrap() {
@@ -254,10 +259,10 @@ impl Running {
         let lock = Lock::wait(at, || false).unwrap().expect("nobody else has it");
         let engine = Arc::new(Engine::open(at, lock).unwrap());
         let host = Arc::new(EngineHost::new(engine.clone()));
-        let listener = Arc::downgrade(&host);
+        let listener = Arc::downgrade(&engine);
         engine.settler.on_settled(Box::new(move |paths| {
-            if let Some(host) = listener.upgrade() {
-                host.settled(paths);
+            if let Some(engine) = listener.upgrade() {
+                engine.reshelve(paths);
             }
         }));
         let world = World::new(&at.dir, engine.root.clone(), host.clone(), |_, _| false);

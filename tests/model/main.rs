@@ -14,16 +14,17 @@ mod tree;
 mod world;
 
 use ops::{Op, Worldly, take};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use proptest::prelude::*;
-use std::{io, sync::Arc};
+use std::{collections::BTreeSet, io, sync::Arc};
 use trackfs::{
     domain::{
+        catalog::Catalog,
         op::{Actor, Op as Recorded},
         path::WsPath,
         problem::{Problem, Severity},
     },
-    fs::{Catalog, Host, StatusContent, StatusFile},
+    fs::{CatalogRef, Errno, Host, Refused, StatusContent, StatusFile},
     workspace::root::Root,
 };
 use world::World;
@@ -44,6 +45,7 @@ fn scratch() -> tempfile::TempDir {
 #[derive(Default)]
 struct Judge {
     ops: Mutex<Vec<Recorded>>,
+    catalog: RwLock<Catalog>,
 }
 
 fn is_bad_ticket(path: &str, bytes: &[u8]) -> bool {
@@ -75,11 +77,15 @@ impl Host for Judge {
         None
     }
 
-    fn set_field(&self, _: &Actor, _: &WsPath, _: &str, _: &str, _: &str) -> io::Result<()> {
-        Err(io::Error::from_raw_os_error(libc::EROFS))
+    fn set_field(&self, _: &Actor, _: &WsPath, _: &str, _: &str, _: &str) -> Result<(), Refused> {
+        Err(Refused::new(Errno::ROFS, "nobody is there to do it"))
     }
 
-    fn catalog(&self) -> Arc<Catalog> {
+    fn catalog(&self) -> CatalogRef<'_> {
+        RwLockReadGuard::map(self.catalog.read(), |catalog| catalog)
+    }
+
+    fn conflicts(&self) -> Arc<BTreeSet<WsPath>> {
         Arc::default()
     }
 

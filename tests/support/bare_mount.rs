@@ -1,19 +1,23 @@
 //! `bare_mount DIR MNT [THREADS]`: the filesystem by itself, with nobody behind it, until it is unmounted or killed.
 //! For the conformance scripts, which compare it with the disk under it.
 
-use std::{io, path::Path, sync::Arc};
+use parking_lot::{RwLock, RwLockReadGuard};
+use std::{collections::BTreeSet, io, path::Path, sync::Arc};
 use trackfs::{
     domain::{
+        catalog::Catalog,
         op::{Actor, Op},
         path::WsPath,
         problem::Problem,
     },
-    fs::{Catalog, Fs, Host, StatusContent, StatusFile},
+    fs::{CatalogRef, Errno, Fs, Host, Refused, StatusContent, StatusFile},
     mount::{MountOptions, mount, supervise_main},
     workspace::root::Root,
 };
 
-struct Nobody;
+/// It has no tickets.
+#[derive(Default)]
+struct Nobody(RwLock<Catalog>);
 
 impl Host for Nobody {
     fn record(&self, _op: Op) {}
@@ -30,11 +34,15 @@ impl Host for Nobody {
         None
     }
 
-    fn set_field(&self, _: &Actor, _: &WsPath, _: &str, _: &str, _: &str) -> io::Result<()> {
-        Err(io::Error::from_raw_os_error(libc::EROFS))
+    fn set_field(&self, _: &Actor, _: &WsPath, _: &str, _: &str, _: &str) -> Result<(), Refused> {
+        Err(Refused::new(Errno::ROFS, "nobody is there to do it"))
     }
 
-    fn catalog(&self) -> Arc<Catalog> {
+    fn catalog(&self) -> CatalogRef<'_> {
+        RwLockReadGuard::map(self.0.read(), |catalog| catalog)
+    }
+
+    fn conflicts(&self) -> Arc<BTreeSet<WsPath>> {
         Arc::default()
     }
 
@@ -55,7 +63,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn serve(dir: &str, mountpoint: &str, threads: usize) -> Result<(), Box<dyn std::error::Error>> {
     let root = Arc::new(Root::open(Path::new(dir))?);
-    let fs = Arc::new(Fs::new(root.clone(), Arc::new(Nobody))?);
+    let fs = Arc::new(Fs::new(root.clone(), Arc::<Nobody>::default())?);
     let mounted = mount(fs, root, MountOptions { threads, ..MountOptions::new(mountpoint) })?;
     println!("mounted");
     mounted.wait();

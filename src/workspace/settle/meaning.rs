@@ -11,6 +11,7 @@ use crate::{
         problem::{Problem, Severity},
         schema::Schema,
         snapshot::{self, ContentHash, Snapshot},
+        view::{self, SavedView},
     },
     workspace::{
         config::Config,
@@ -53,6 +54,9 @@ pub(super) fn read(
     let mut snapshot = snapshot::read(path, kind, bytes, executable, schema, previous);
     if path.as_str() == CONFIG_PATH {
         snapshot.problems.extend(bad_config(path, bytes));
+    }
+    if view::name_of(path).is_some() {
+        snapshot.problems.extend(SavedView::parse(path, bytes, schema).err().into_iter().flatten());
     }
     if path.file_name() == GITIGNORE {
         snapshot.problems.extend(too_many_rules(path, bytes));

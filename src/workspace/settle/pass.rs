@@ -129,7 +129,7 @@ impl<'s> Pass<'s> {
         Ok(all)
     }
 
-    /// Takes over a changed schema before anything is read, and then reads every ticket again.
+    /// Takes over a changed schema before anything is read, and then reads everything again that it says something of.
     fn reload(&mut self, touched: &mut Touched) -> Result<(), StoreError> {
         let path = meaning::schema_path();
         let Some(touch) = touched.get(&path).cloned() else { return Ok(()) };
@@ -140,8 +140,8 @@ impl<'s> Pass<'s> {
         let yaml = String::from_utf8_lossy(&bytes);
         if let Ok(schema) = Schema::parse(&path, &yaml) {
             self.schema = self.settler.take_over(schema, &yaml)?;
-            for ticket in self.settler.tickets()? {
-                touched.entry(ticket).or_insert_with(|| touch.clone());
+            for path in self.settler.schematic()? {
+                touched.entry(path).or_insert_with(|| touch.clone());
             }
         }
         Ok(())
@@ -153,7 +153,7 @@ impl<'s> Pass<'s> {
         let schema = meaning::schema_path();
         if let Some(gone) = settled.iter().find(|settled| settled.path == schema && settled.now.is_none()) {
             self.settler.take_over(Schema::default(), DEFAULT_SCHEMA)?;
-            self.settler.tickets()?.iter().for_each(|ticket| self.settler.touch(ticket, &gone.actor));
+            self.settler.schematic()?.iter().for_each(|ticket| self.settler.touch(ticket, &gone.actor));
         }
         if settled.iter().any(|settled| settled.path.file_name() == GITIGNORE) {
             self.settler.touch_differing()?;

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     domain::{
         Timestamp, Value,
+        catalog::Times,
         event::{Change, Event},
         layout::Kind,
         op::Actor,
@@ -166,7 +167,7 @@ impl Store {
     pub fn put_settled(&self, at: Timestamp, settled: &[Settled]) -> Result<Vec<Event>, StoreError> {
         let events = self.logged(|| self.journal_settled(at, settled))?;
         fault::step("settle.journalled")?;
-        self.index_settled(settled)?;
+        self.index_settled(Some(at), settled)?;
         fault::point("settle.indexed");
         Ok(events)
     }
@@ -183,15 +184,29 @@ impl Store {
         };
         let settled: Vec<_> = files.into_iter().map(settle).collect();
         self.journal_adopted(&settled)?;
-        self.index_settled(&settled)
+        self.index_settled(None, &settled)
     }
 
-    /// Path, title and status of every ticket, ordered by path.
-    pub fn tickets(&self) -> Result<Vec<(WsPath, String, String)>, StoreError> {
+    /// Hands over every ticket and every text in the inbox, ordered by path, with the times that queries ask for.
+    pub fn each_ticket(&self, mut take: impl FnMut(WsPath, Snapshot, Times)) -> Result<(), StoreError> {
         self.index.read(|connection| {
-            let query = "SELECT path, title, status FROM files WHERE kind = 'ticket' ORDER BY path";
+            let query = "SELECT path, snapshot, created, updated FROM files JOIN snapshots USING (path)
+                         WHERE kind IN ('ticket', 'inbox') ORDER BY path";
             let mut statement = connection.prepare_cached(query)?;
-            collect(statement.query([])?, |row| Ok((path(row, 0)?, row.get(1)?, row.get(2)?)))
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                take(path(row, 0)?, json(row, 1)?, times(row, 2)?);
+            }
+            Ok(())
+        })
+    }
+
+    /// When a file was first known, and when it was last changed.
+    pub fn times(&self, path: &WsPath) -> Result<Times, StoreError> {
+        self.index.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT created, updated FROM files WHERE path = ?")?;
+            let mut rows = statement.query([path.as_str()])?;
+            rows.next()?.map_or_else(|| Ok(Times::default()), |row| times(row, 0))
         })
     }
 
@@ -202,20 +217,56 @@ impl Store {
         })
     }
 
-    pub(super) fn index_settled(&self, settled: &[Settled]) -> Result<(), StoreError> {
+    /// `at`: when they settled, where it was seen.
+    pub(super) fn index_settled(&self, at: Option<Timestamp>, settled: &[Settled]) -> Result<(), StoreError> {
         if settled.is_empty() {
             return Ok(());
         }
         self.index.write(|transaction| {
-            for settled in settled {
+            // Before anything goes: a file that moved is as old as it was.
+            let created: Vec<_> =
+                settled.iter().map(|settled| created(transaction, settled)).collect::<Result<_, _>>()?;
+            for (settled, created) in settled.iter().zip(created) {
                 transaction.prepare_cached("DELETE FROM files WHERE path = ?")?.execute([settled.path.as_str()])?;
                 if let Some((snapshot, stat)) = &settled.now {
-                    insert(transaction, &settled.path, snapshot, stat.as_ref())?;
+                    let fingerprint = stat.as_ref().map(Fingerprint::from);
+                    // A file that is too fresh to be told by its times was changed just now.
+                    let updated = fingerprint.map(|print| print.mtime).or(at.map(nanoseconds));
+                    insert(transaction, &settled.path, snapshot, fingerprint, (created.or(updated), updated))?;
                 }
             }
             Ok(())
         })
     }
+}
+
+/// When a file was first known: under its own name, or the one that it moved from.
+fn created(transaction: &Transaction, settled: &Settled) -> Result<Option<i64>, StoreError> {
+    let from = settled.changes.iter().find_map(|change| match change {
+        Change::TicketMoved { from, .. } => Some(from),
+        _ => None,
+    });
+    let mut statement = transaction.prepare_cached("SELECT created FROM files WHERE path = ?")?;
+    for path in [Some(&settled.path), from].into_iter().flatten() {
+        let known: Option<Option<i64>> = statement.query_row([path.as_str()], |row| row.get(0)).optional()?;
+        if let Some(Some(created)) = known {
+            return Ok(Some(created));
+        }
+    }
+    Ok(None)
+}
+
+fn nanoseconds(at: Timestamp) -> i64 {
+    i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX)
+}
+
+/// Two columns; what is not known is as old as can be.
+fn times(row: &Row, column: usize) -> Result<Times, StoreError> {
+    let time = |column| -> Result<Timestamp, StoreError> {
+        let nanoseconds: Option<i64> = row.get(column)?;
+        Ok(Timestamp::from_nanosecond(nanoseconds.unwrap_or_default().into()).unwrap_or_default())
+    };
+    Ok(Times { created: time(column)?, updated: time(column + 1)? })
 }
 
 /// Reads every row as queries do. SQLite finds nothing wrong with bytes in a row that are no text, or no JSON.
@@ -229,9 +280,9 @@ pub(super) fn read_through(index: &Database) -> Result<(), StoreError> {
             }
             Ok(())
         };
-        each("SELECT path, ino, size, mtime, ctime, title, status FROM files", |row| {
+        each("SELECT path, ino, size, mtime, ctime, title, status, created, updated FROM files", |row| {
             let (_, _): (String, String) = (row.get(5)?, row.get(6)?);
-            path(row, 0).and(fingerprint(row)).map(drop)
+            path(row, 0).and(fingerprint(row)).and(times(row, 7)).map(drop)
         })?;
         each("SELECT path, snapshot FROM snapshots", |row| path(row, 0).and(json::<Snapshot>(row, 1)).map(drop))?;
         each("SELECT path FROM keys", |row| path(row, 0).map(drop))?;
@@ -262,10 +313,10 @@ fn insert(
     transaction: &Transaction,
     path: &WsPath,
     snapshot: &Snapshot,
-    stat: Option<&Stat>,
+    fingerprint: Option<Fingerprint>,
+    (created, updated): (Option<i64>, Option<i64>),
 ) -> Result<(), StoreError> {
-    let fingerprint = stat.map(Fingerprint::from);
-    transaction.prepare_cached("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
+    transaction.prepare_cached("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
         path.as_str(),
         kind_name(&snapshot.kind),
         snapshot.title,
@@ -274,6 +325,8 @@ fn insert(
         fingerprint.map(|print| print.size),
         fingerprint.map(|print| print.mtime),
         fingerprint.map(|print| print.ctime),
+        created,
+        updated,
     ])?;
     let json = serde_json::to_string(snapshot)?;
     transaction.prepare_cached("INSERT INTO snapshots VALUES (?, ?)")?.execute([path.as_str(), &json])?;

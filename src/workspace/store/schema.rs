@@ -117,4 +117,10 @@ pub(super) const INDEX: &[&str] = &[
     );
     CREATE INDEX problems_of ON problems (path, line);
 ",
+    "
+    -- When the file was first known, and when it was last changed, in nanoseconds: for queries.
+    ALTER TABLE files ADD COLUMN created INTEGER;
+    ALTER TABLE files ADD COLUMN updated INTEGER;
+    UPDATE files SET created = mtime, updated = mtime;
+",
 ];

@@ -188,7 +188,7 @@ mod settled {
         let known = store.known(&path("tickets/a.md")).unwrap();
         assert!(known.is_some() && known.current().is_none());
         assert_eq!(store.uncommitted().unwrap(), [path("tickets/a.md")]);
-        store.index_settled(&[settled]).unwrap();
+        store.index_settled(None, &[settled]).unwrap();
         assert!(store.known(&path("tickets/a.md")).unwrap().current().is_some());
         assert_eq!(store.events(0, 10).unwrap().len(), 1);
     }
