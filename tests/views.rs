@@ -160,7 +160,7 @@ fn naive(tickets: &Tickets, schema: &Schema) -> BTreeMap<String, BTreeSet<&'stat
     {
         put(folder.to_owned(), None);
     }
-    ["urgent", "high", "medium", "low"].map(|priority| put(format!("priority/{priority}"), None));
+    ["urgent", "high", "medium", "low"].iter().for_each(|priority| put(format!("priority/{priority}"), None));
     for (&path, ticket) in tickets {
         let open_one =
             |name: &&str| meant(tickets, name).into_iter().any(|other| other != path && tickets[other].is_open());
