@@ -165,7 +165,7 @@ fn an_error_says_where_it_is_and_what_would_be_right() {
         ),
         (
             "ünïcode x:y",
-            "column 9: there is no field `x` (one of title, status, priority, assignee, labels, project, milestone, cycle, parent, blocked_by, spec, due, estimate, tag, title, path, name, key, remote, link, created, updated)",
+            "column 9: there is no field `x` (one of title, status, priority, assignee, labels, project, milestone, cycle, parent, blocked_by, related, duplicate_of, spec, due, estimate, tag, title, path, name, key, remote, link, created, updated)",
         ),
     ] {
         let error = Query::parse(query, &Schema::default()).expect_err(query);
