@@ -171,7 +171,7 @@ impl State {
         let path = line.split(' ').nth(1).unwrap_or_default();
         if path == "/app" || path.starts_with("/app/") || path.ends_with("/installation") {
             return if self.believes(token) {
-                self.to_app(path)
+                self.as_app(path)
             } else {
                 refused("A JSON web token could not be decoded")
             };
@@ -180,10 +180,10 @@ impl State {
         if self.accepts_none || number.is_none_or(|number| number <= self.revoked || number > self.granted) {
             return refused(&format!("Bad credentials for {token}"));
         }
-        to_installation(line, path)
+        by_token(line, path)
     }
 
-    fn to_app(&mut self, path: &str) -> Answer {
+    fn as_app(&mut self, path: &str) -> Answer {
         match path {
             "/app" => ok(&json!({ "id": 12345, "slug": "tracker" })),
             "/repos/o/r/installation" => ok(&json!({ "id": 77 })),
@@ -218,7 +218,7 @@ fn decoded(part: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(part).unwrap()
 }
 
-fn to_installation(line: &str, path: &str) -> Answer {
+fn by_token(line: &str, path: &str) -> Answer {
     let issue = json!({ "number": 1, "html_url": "", "title": "Login fails", "state": "open",
         "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z" });
     let comment = |id: u64, login: &str| {
