@@ -31,8 +31,7 @@ pub fn connect(name: &str, config: &RemoteConfig) -> Result<Box<dyn Provider>, R
     Ok(match config.kind {
         RemoteKind::Github => {
             let repo = setting(name, "repo", "owner/name", config.repo.as_deref())?;
-            let token = token::find(name, config.kind, &config.token)?;
-            Box::new(github::Github::new(name, config, repo, token)?)
+            Box::new(github::Github::new(name, config, repo)?)
         }
         RemoteKind::Linear => {
             let team = setting(name, "team", "the team's key, as in ENG-42", config.team.as_deref())?;

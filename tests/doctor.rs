@@ -1,5 +1,7 @@
 //! `doctor` finds what is wrong, says the remedy, and with `--fix` mends what needs no decision.
 
+#[path = "support/example_key.rs"]
+mod example_key;
 mod support;
 
 use serde_json::Value;
@@ -60,6 +62,29 @@ fn a_missing_token_and_a_remote_that_is_away_are_told_apart() {
     assert_eq!(away["state"], "warning");
     assert!(away["remedy"].as_str().unwrap().contains("nothing is lost"), "{away}");
     assert_eq!(finding(&self::findings(&workspace, &["--offline"]), "remote away")["state"], "ok");
+}
+
+#[test]
+fn an_apps_key_is_found_and_what_is_none_is_told_from_it() {
+    let workspace = Workspace::new();
+    workspace.configure(
+        "remotes:\n  bot: {type: github, repo: a/b, folder: tickets/a, token: {app: {id: 12345, key: {env: APP_KEY}}}}",
+    );
+    let bot = |key: &str| {
+        let mut command = workspace.command(env!("CARGO_BIN_EXE_trackfs"));
+        let output = command.args(["doctor", "--json", "--offline"]).env("APP_KEY", key).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let findings: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        finding(&findings, "remote bot").clone()
+    };
+    for key in [example_key::pkcs1(), example_key::pkcs8().replace('\n', "\\n")] {
+        assert_eq!(bot(&key)["found"], "github, the app's key is there; not asked");
+    }
+    let none = bot("hush-hush");
+    assert_eq!(none["state"], "error");
+    assert!(none["found"].as_str().unwrap().contains("`remotes.bot.token.app.key`"), "{none}");
+    assert!(none["remedy"].as_str().unwrap().contains("an app with read and write access"), "{none}");
+    assert!(!none.to_string().contains("hush"), "{none}");
 }
 
 #[test]

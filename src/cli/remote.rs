@@ -15,7 +15,7 @@ use crate::{
     domain::path::WsPath,
     remote::connect,
     workspace::{
-        config::{Config, RemoteConfig, RemoteKind, TokenSource},
+        config::{AppConfig, Config, KeySource, RemoteConfig, RemoteKind, TokenSource},
         root::{ReplaceError, Root},
     },
 };
@@ -39,6 +39,7 @@ Examples:
   trackfs remote add github --type github --repo acme/app
   trackfs remote add linear --type linear --team ENG --folder tickets/eng
   trackfs remote add work --type github --repo acme/app --token-command 'pass show github'
+  trackfs remote add bot --type github --repo acme/app --app 12345 --app-key ~/keys/app.pem
 
 Without --token-env and --token-command the token is taken from GITHUB_TOKEN (or `gh auth token`) or LINEAR_API_KEY.
 A token itself is never an argument and never in a file of the workspace.")]
@@ -66,6 +67,12 @@ pub struct AddArgs {
     /// A command that prints the token
     #[arg(long, value_name = "COMMAND")]
     token_command: Option<String>,
+    /// GitHub: the id or client id of the app to enter as, instead of a token
+    #[arg(long, value_name = "ID", requires = "app_key", conflicts_with_all = ["token_env", "token_command"])]
+    app: Option<String>,
+    /// The file of the app's private key, outside the workspace
+    #[arg(long, value_name = "FILE", requires = "app")]
+    app_key: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -136,7 +143,7 @@ pub fn insert(at: &Location, name: &str, remote: &RemoteConfig) -> anyhow::Resul
 
 /// The remote that the arguments describe.
 fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
-    let AddArgs { name, kind, repo, team, url, folder, token_env, token_command } = args;
+    let AddArgs { name, kind, repo, team, url, folder, token_env, token_command, app, app_key } = args;
     let given = [
         Some(&name),
         repo.as_ref(),
@@ -145,6 +152,8 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
         folder.as_ref(),
         token_env.as_ref(),
         token_command.as_ref(),
+        app.as_ref(),
+        app_key.as_ref(),
     ];
     if given.into_iter().flatten().any(|text| secret::is_in(text)) {
         return Err(advise(
@@ -167,12 +176,19 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
         }
         Kind::Github | Kind::Linear => url,
     };
-    let token = match (token_env, token_command) {
-        (Some(variable), _) => TokenSource::Env(variable),
-        (None, Some(command)) => TokenSource::Command(command),
-        (None, None) => TokenSource::Default,
+    let token = match (token_env, token_command, app.zip(app_key)) {
+        (Some(variable), ..) => TokenSource::Env(variable),
+        (None, Some(command), _) => TokenSource::Command(command),
+        (None, None, Some((id, file))) => TokenSource::App(entered_as(id, &file)?),
+        (None, None, None) => TokenSource::Default,
     };
     Ok((name, RemoteConfig { repo, team, url, token, ..RemoteConfig::new(kind.into(), folder) }))
+}
+
+/// The key's path is made absolute, wherever the daemon stands later.
+fn entered_as(id: String, file: &str) -> io::Result<AppConfig> {
+    let file = if file.starts_with("~/") { file.to_owned() } else { std::path::absolute(file)?.display().to_string() };
+    Ok(AppConfig { id, key: KeySource::File(file), installation: None })
 }
 
 fn list(at: &Location, out: &mut Output) -> anyhow::Result<()> {
@@ -272,9 +288,18 @@ fn token(remote: &RemoteConfig) -> String {
     match (&remote.token, remote.kind) {
         (TokenSource::Env(variable), _) => format!("${variable}"),
         (TokenSource::Command(command), _) => format!("`{command}`"),
+        (TokenSource::App(app), _) => format!("the app {}, whose key is {}", app.id, key(&app.key)),
         (TokenSource::Default, RemoteKind::Github) => "$GITHUB_TOKEN or `gh auth token`".to_owned(),
         (TokenSource::Default, RemoteKind::Linear) => "$LINEAR_API_KEY".to_owned(),
         (TokenSource::Default, RemoteKind::Simulator) => "nowhere: it needs none".to_owned(),
+    }
+}
+
+fn key(source: &KeySource) -> String {
+    match source {
+        KeySource::File(path) => format!("in {path}"),
+        KeySource::Env(variable) => format!("${variable}"),
+        KeySource::Command(command) => format!("printed by `{command}`"),
     }
 }
 
@@ -292,7 +317,22 @@ mod tests {
             folder: Some("tickets/app/".into()),
             token_env: None,
             token_command: None,
+            app: None,
+            app_key: None,
         }
+    }
+
+    #[test]
+    fn an_app_is_named_by_its_id_and_the_place_of_its_key() {
+        let app = |key: &str| AddArgs { app: Some("12345".into()), app_key: Some(key.into()), ..args("https://x") };
+        let (_, remote) = remote_of(app("/keys/app.pem")).unwrap();
+        assert_eq!(token(&remote), "the app 12345, whose key is in /keys/app.pem");
+        let (_, remote) = remote_of(app("app.pem")).unwrap();
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(token(&remote), format!("the app 12345, whose key is in {}/app.pem", here.display()));
+        let (begin, key) = ("-----BEGIN RSA PRIVATE KEY-----", "MIIEowIBAAKCAQEA");
+        let error = format!("{:#}", remote_of(app(&format!("{begin}\n{key}"))).unwrap_err());
+        assert!(error.contains("nothing was written") && !error.contains(key), "{error}");
     }
 
     #[test]

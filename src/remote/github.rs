@@ -4,6 +4,7 @@
 //! version check and no idempotency key, so updates name only what changed, sets go as members added and removed, and a
 //! create whose answer was lost is looked for among the newest issues of the same author.
 
+mod app;
 mod blockers;
 mod bulk;
 mod fields;
@@ -11,17 +12,19 @@ mod listing;
 mod wire;
 
 use super::{
-    Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Search, Secret,
+    Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Search,
     http::{Effect, Http, Reply},
     text,
+    token::{self, Tokens},
 };
 use crate::{
     domain::{
         issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState},
         schema::StatusKind,
     },
-    workspace::config::RemoteConfig,
+    workspace::config::{RemoteConfig, TokenSource},
 };
+use app::App;
 use listing::Listings;
 use reqwest::{
     Method, Url,
@@ -29,7 +32,7 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 const API: &str = "https://api.github.com";
@@ -42,6 +45,8 @@ const CREATED_PAGES: usize = 10;
 /// One repository.
 pub(super) struct Github {
     http: Http,
+    /// What it is entered as, where that is no account.
+    app: Option<Arc<App>>,
     owner: String,
     repo: String,
     /// Whether a label that the repository does not have is made.
@@ -53,8 +58,9 @@ pub(super) struct Github {
 }
 
 impl Github {
-    /// `repo` is `owner/name`; the configured URL is the API's root where it is not the public one.
-    pub(super) fn new(remote: &str, config: &RemoteConfig, repo: &str, token: Secret) -> Result<Self, RemoteError> {
+    /// `repo` is `owner/name`; the configured URL is the API's root where it is not the public one. Finds the token, or the
+    /// key of the app that gets one.
+    pub(super) fn new(remote: &str, config: &RemoteConfig, repo: &str) -> Result<Self, RemoteError> {
         let parts = repo.split_once('/').filter(|(owner, name)| !owner.is_empty() && !name.is_empty());
         let (owner, name) = parts.filter(|(_, name)| !name.contains('/')).ok_or_else(|| RemoteError::Invalid {
             remote: remote.to_owned(),
@@ -65,10 +71,19 @@ impl Github {
             (ACCEPT, HeaderValue::from_static("application/vnd.github+json")),
             (HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28")),
         ]);
-        let http = Http::new(remote, config.url.as_deref().unwrap_or(API), "Bearer ", token, headers)?;
+        let api = config.url.as_deref().unwrap_or(API);
+        let app = match &config.token {
+            TokenSource::App(app) => Some(Arc::new(App::new(remote, api, headers.clone(), app, (owner, name))?)),
+            _ => None,
+        };
+        let tokens: Arc<dyn Tokens> = match &app {
+            Some(app) => Arc::clone(app) as _,
+            None => Arc::new(token::find(remote, config.kind, &config.token)?),
+        };
+        let http = Http::new(remote, api, "Bearer ", tokens, headers)?;
         let (owner, repo) = (owner.to_owned(), name.to_owned());
         let (create_labels, pulls, listings) = (config.create_labels, config.pulls, Listings::default());
-        Ok(Self { http, owner, repo, create_labels, pulls, login: OnceLock::new(), listings })
+        Ok(Self { http, app, owner, repo, create_labels, pulls, login: OnceLock::new(), listings })
     }
 
     fn url(&self, below: &[&str]) -> Url {
@@ -139,17 +154,25 @@ impl Github {
         RemoteError::NotFound { remote: self.http.remote().to_owned(), what: format!("issue {number}") }
     }
 
-    /// The account's login; `None` for an App's token, which is nobody's account.
+    /// The login of the account, or of the app; `None` for an app's token that came from elsewhere, which does not say whose
+    /// it is.
     fn login(&self) -> Result<Option<&str>, RemoteError> {
         if let Some(login) = self.login.get() {
             return Ok(login.as_deref());
         }
-        let login = match self.get::<wire::Account>(self.http.url(&["user"])) {
-            Ok((account, _)) => Some(account.login),
-            Err(RemoteError::Unauthorized { .. }) if self.check_repository().is_ok() => None,
-            Err(error) => return Err(error),
+        let login = match &self.app {
+            Some(app) => Some(app.login()?),
+            None => self.user()?,
         };
         Ok(self.login.get_or_init(|| login).as_deref())
+    }
+
+    fn user(&self) -> Result<Option<String>, RemoteError> {
+        match self.get::<wire::Account>(self.http.url(&["user"])) {
+            Ok((account, _)) => Ok(Some(account.login)),
+            Err(RemoteError::Unauthorized { .. }) if self.check_repository().is_ok() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Refuses a comment of somebody else: whoever may write to a repository could change it.
@@ -190,6 +213,7 @@ impl Provider for Github {
 
     fn account(&self) -> Result<String, RemoteError> {
         self.check_repository()?;
+        self.app.as_ref().map_or(Ok(()), |app| app.check_rights(self.pulls))?;
         Ok(self.login()?.unwrap_or("a GitHub App").to_owned())
     }
 

@@ -3,7 +3,7 @@
 //! The token goes to the origin it was configured for and nowhere else: no redirect carries it away. A write whose answer
 //! did not come is [`RemoteError::Ambiguous`], never a plain failure, because the remote may have carried it out.
 
-use super::{Budget, RemoteError, Secret, text::quotable};
+use super::{Budget, RemoteError, Secret, text::quotable, token::Tokens};
 use crate::domain::Timestamp;
 use reqwest::{
     Method, Url,
@@ -12,9 +12,10 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 use std::{
+    collections::VecDeque,
     error::Error as _,
     io::Read,
-    sync::{Mutex, MutexGuard, Once, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
     time::Duration,
 };
 
@@ -29,6 +30,9 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 /// Both trackers refill within the hour; a longer wait is a wrong clock somewhere.
 const MAX_WAIT: Duration = Duration::from_secs(3600);
 
+/// How many tokens are remembered, to be kept out of messages; a remote speaks of the one it was just sent.
+const MAX_SENT: usize = 4;
+
 /// Whether a request changes anything, which decides what a lost answer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
@@ -36,13 +40,15 @@ pub(super) enum Effect {
     Write,
 }
 
-/// A client bound to one remote, one origin and one token.
+/// A client bound to one remote, one origin and one source of tokens.
 pub(super) struct Http {
     remote: String,
     client: Client,
     base: Url,
-    token: Secret,
-    authorization: HeaderValue,
+    scheme: String,
+    tokens: Arc<dyn Tokens>,
+    /// Tokens that were sent last, the newest at the end.
+    sent: Mutex<VecDeque<Secret>>,
     budget: Mutex<Option<Budget>>,
 }
 
@@ -68,21 +74,16 @@ impl Http {
         remote: &str,
         base: &str,
         scheme: &str,
-        token: Secret,
+        tokens: Arc<dyn Tokens>,
         headers: HeaderMap,
     ) -> Result<Self, RemoteError> {
         let base = api_root(remote, base)?;
-        let refused = |_| RemoteError::Unauthorized {
-            remote: remote.to_owned(),
-            reason: "the token has characters that no token has".into(),
-        };
-        let mut authorization = HeaderValue::from_str(&format!("{scheme}{}", token.expose())).map_err(refused)?;
-        authorization.set_sensitive(true);
         let client = client(&base, headers).map_err(|error| RemoteError::Offline {
             remote: remote.to_owned(),
             reason: format!("no HTTP client could be made: {}", reason(error)),
         })?;
-        Ok(Self { remote: remote.to_owned(), client, base, token, authorization, budget: Mutex::new(None) })
+        let (remote, scheme) = (remote.to_owned(), scheme.to_owned());
+        Ok(Self { remote, client, base, scheme, tokens, sent: Mutex::default(), budget: Mutex::default() })
     }
 
     pub(super) fn remote(&self) -> &str {
@@ -134,13 +135,49 @@ impl Http {
         request: impl Fn(&Url) -> RequestBuilder,
     ) -> Result<Reply, RemoteError> {
         for _ in 0..=MAX_REDIRECTS {
-            let reply = self.send_once(effect, request(&url), &url)?;
+            let reply = self.authorized(effect, &url, &request)?;
             match self.redirect(effect, &reply) {
                 Some(next) => url = next,
                 None => return Ok(reply),
             }
         }
         Err(RemoteError::Server { remote: self.remote.clone(), reason: "it redirects in a circle".into() })
+    }
+
+    /// Sends with the token of now, and once more where that is refused and there may be another: a refused request was not
+    /// carried out.
+    fn authorized(
+        &self,
+        effect: Effect,
+        url: &Url,
+        request: &impl Fn(&Url) -> RequestBuilder,
+    ) -> Result<Reply, RemoteError> {
+        let token = self.tokens.token()?;
+        let reply = self.send_once(effect, self.with(&token, request(url))?, url)?;
+        if reply.status != 401 || !self.tokens.refused(&token, reply.now()) {
+            return Ok(reply);
+        }
+        let token = self.tokens.token()?;
+        self.send_once(effect, self.with(&token, request(url))?, url)
+    }
+
+    /// The request with the token, which is remembered.
+    fn with(&self, token: &Secret, request: RequestBuilder) -> Result<RequestBuilder, RemoteError> {
+        let refused = |_| RemoteError::Unauthorized {
+            remote: self.remote.clone(),
+            reason: "the token has characters that no token has".into(),
+        };
+        let value = format!("{}{}", self.scheme, token.expose());
+        let mut authorization = HeaderValue::from_str(&value).map_err(refused)?;
+        authorization.set_sensitive(true);
+        let mut sent = self.sent_slot();
+        if !sent.contains(token) {
+            sent.push_back(token.clone());
+        }
+        if sent.len() > MAX_SENT {
+            sent.pop_front();
+        }
+        Ok(request.header(AUTHORIZATION, authorization))
     }
 
     /// Sorts a failed answer by what can be done about it.
@@ -178,12 +215,12 @@ impl Http {
 
     /// A remote's words, fit for a message and without the token.
     pub(super) fn shown(&self, text: &str) -> String {
-        quotable(&self.token.scrub(text))
+        let text = self.sent_slot().iter().fold(text.to_owned(), |text, token| token.scrub(&text));
+        quotable(&text)
     }
 
     fn request(&self, method: &Method, url: &Url, body: Option<&serde_json::Value>) -> RequestBuilder {
-        let request =
-            self.client.request(method.clone(), url.clone()).header(AUTHORIZATION, self.authorization.clone());
+        let request = self.client.request(method.clone(), url.clone());
         match body {
             Some(body) => request.json(body),
             None => request,
@@ -233,6 +270,10 @@ impl Http {
             Effect::Read => RemoteError::Offline { remote, reason },
             Effect::Write => RemoteError::Ambiguous { remote, reason },
         }
+    }
+
+    fn sent_slot(&self) -> MutexGuard<'_, VecDeque<Secret>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn budget_slot(&self) -> MutexGuard<'_, Option<Budget>> {

@@ -1,12 +1,17 @@
 //! Where a token comes from, and the wrapper that keeps it out of every log and message.
 //!
-//! A token is read once, when a remote is opened. It is never written anywhere.
+//! A token, or the key of the app that gets them, is read once, when a remote is opened. It is never written anywhere.
 
 use super::RemoteError;
-use crate::workspace::config::{RemoteKind, TokenSource};
+use crate::{
+    domain::Timestamp,
+    workspace::config::{KeySource, RemoteKind, TokenSource},
+};
 use std::{
     fmt,
+    fs::File,
     io::Read,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::Duration,
@@ -49,12 +54,78 @@ impl fmt::Display for Secret {
     }
 }
 
+/// Where the token of each request comes from: it may be another than the last one's.
+pub(super) trait Tokens: Send + Sync {
+    /// The token to send now.
+    fn token(&self) -> Result<Secret, RemoteError>;
+
+    /// Hears that the remote, at this time of its own, refused the token, and answers whether there may be another.
+    fn refused(&self, token: &Secret, now: Timestamp) -> bool;
+}
+
+impl Tokens for Secret {
+    fn token(&self) -> Result<Secret, RemoteError> {
+        Ok(self.clone())
+    }
+
+    fn refused(&self, _token: &Secret, _now: Timestamp) -> bool {
+        false
+    }
+}
+
 /// Finds the token of the remote named `remote`. The error says where it was looked for and what to do.
 pub(super) fn find(remote: &str, kind: RemoteKind, source: &TokenSource) -> Result<Secret, RemoteError> {
     find_in(kind, source, |name| std::env::var(name).ok()).map_err(|reason| RemoteError::Unauthorized {
         remote: remote.to_owned(),
         reason: format!("{reason}, or say where it is with `remotes.{remote}.token` in .trackfs/config.yaml"),
     })
+}
+
+/// Finds the private key of the app that the remote named `remote` is entered as. The error says where it was looked for.
+pub(super) fn private_key(remote: &str, source: &KeySource) -> Result<Secret, RemoteError> {
+    let found = match source {
+        KeySource::File(path) => key_file(&at_home(path)),
+        // Where a variable cannot hold line ends, they are written as in a string.
+        KeySource::Env(name) => std::env::var(name)
+            .map(|value| Secret::new(value.replace("\\n", "\n")))
+            .map_err(|_| format!("the variable {name} is not set; set it")),
+        KeySource::Command(command) => output_of("sh", &["-c", command])
+            .map(Secret::new)
+            .map_err(|reason| format!("the command {reason}; run it by hand to see why")),
+    };
+    found.map_err(|reason| RemoteError::Unauthorized {
+        remote: remote.to_owned(),
+        reason: format!(
+            "no private key was found: {reason}, or say where it is with `remotes.{remote}.token.app.key` in \
+             .trackfs/config.yaml"
+        ),
+    })
+}
+
+/// A path as it was written, with `~` for the home folder.
+fn at_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => path.into(),
+    }
+}
+
+fn key_file(path: &Path) -> Result<Secret, String> {
+    let shown = path.display();
+    let unreadable = |error: std::io::Error| format!("{shown} cannot be read ({}); mend that", error.kind());
+    let real = path.canonicalize().map_err(unreadable)?;
+    // Whatever lies in a workspace is committed, and pushed with it.
+    if real.ancestors().any(|folder| folder.join(".trackfs/config.yaml").exists()) {
+        return Err(format!(
+            "{shown} lies in a workspace, where it is committed; make a new key and keep it elsewhere"
+        ));
+    }
+    if !real.is_file() {
+        return Err(format!("{shown} is no file; name the key's"));
+    }
+    let mut text = String::new();
+    let read = File::open(real).and_then(|file| file.take(MAX_OUTPUT).read_to_string(&mut text));
+    read.map(|_| Secret::new(text)).map_err(unreadable)
 }
 
 /// Finds the secret that the remote named `remote` signs its webhooks with. The error says where it was looked for.
@@ -65,6 +136,7 @@ pub(super) fn webhook_secret(remote: &str, kind: RemoteKind, source: &TokenSourc
             .map_err(|reason| format!("no secret was found: the command {reason}; run it by hand to see why")),
         TokenSource::Default if kind == RemoteKind::Linear => webhook_variable("LINEAR_WEBHOOK_SECRET"),
         TokenSource::Default => webhook_variable("GITHUB_WEBHOOK_SECRET"),
+        TokenSource::App(_) => Err("no secret was found: an app's key signs no webhooks; name a variable".into()),
     };
     found.map_err(|reason| {
         format!("{reason}, or say where it is with `remotes.{remote}.webhook_secret` in .trackfs/config.yaml")
@@ -84,6 +156,7 @@ fn find_in(kind: RemoteKind, source: &TokenSource, env: impl Fn(&str) -> Option<
         }
         TokenSource::Command(command) => run("sh", &["-c", command], clean)
             .map_err(|reason| format!("no token was found: the token command {reason}; run it by hand to see why")),
+        TokenSource::App(_) => Err("no token was found: only GitHub has apps; name a variable".into()),
         TokenSource::Default => match kind {
             RemoteKind::Linear => variable("LINEAR_API_KEY").ok_or_else(|| {
                 "no token was found: LINEAR_API_KEY is not set; make a key under Linear's Settings, Security & access, and set it".into()
@@ -118,24 +191,27 @@ fn clean(line: &str) -> Option<Secret> {
 
 /// Runs a command and takes the first line it prints, if `accept` does. The error never quotes its output.
 fn run(program: &str, arguments: &[&str], accept: fn(&str) -> Option<Secret>) -> Result<Secret, String> {
+    let output = output_of(program, arguments)?;
+    accept(output.lines().next().unwrap_or_default()).ok_or_else(|| "printed no token on its first line".into())
+}
+
+/// Runs a command and takes what it prints. The error never quotes it.
+fn output_of(program: &str, arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| format!("could not be started ({})", error.kind()))?;
-    let output = first_line(&mut child, COMMAND_TIMEOUT);
+    let output = read_output(&mut child, COMMAND_TIMEOUT);
     if output.is_none() {
         // It may have ended in between; then there is nothing to kill, and that is fine.
         let _ = child.kill();
     }
     let status = child.wait().map_err(|error| format!("could not be waited for ({})", error.kind()))?;
-    let line = output.ok_or_else(|| format!("printed no line within {} s", COMMAND_TIMEOUT.as_secs()))?;
-    if !status.success() {
-        return Err(format!("failed ({status})"));
-    }
-    accept(&line).ok_or_else(|| "printed no token on its first line".into())
+    let output = output.ok_or_else(|| format!("printed no line within {} s", COMMAND_TIMEOUT.as_secs()))?;
+    if status.success() { Ok(output) } else { Err(format!("failed ({status})")) }
 }
 
-/// The first line of what the child prints, once it has closed its output; `None` after `timeout`.
-fn first_line(child: &mut Child, timeout: Duration) -> Option<String> {
+/// What the child prints, once it has closed its output; `None` after `timeout`.
+fn read_output(child: &mut Child, timeout: Duration) -> Option<String> {
     let stdout = child.stdout.take().expect("stdout was asked to be a pipe");
     let (send, receive) = mpsc::channel();
     // A thread of its own, because a pipe has no read timeout; it ends when the child does.
@@ -143,7 +219,7 @@ fn first_line(child: &mut Child, timeout: Duration) -> Option<String> {
         let mut output = Vec::new();
         let read = stdout.take(MAX_OUTPUT).read_to_end(&mut output);
         let text = read.ok().and_then(|_| String::from_utf8(output).ok()).unwrap_or_default();
-        let _ = send.send(text.lines().next().unwrap_or_default().to_owned());
+        let _ = send.send(text);
     });
     receive.recv_timeout(timeout).ok()
 }
@@ -186,6 +262,38 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_all_that_its_source_holds_and_no_error_quotes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(path("app.pem"), "one\ntwo\n").unwrap();
+        for source in [KeySource::File(path("app.pem")), KeySource::Command("printf 'one\\ntwo\\n'".into())] {
+            assert_eq!(private_key("hub", &source).unwrap().expose(), "one\ntwo\n", "{source:?}");
+        }
+        for (source, what) in [
+            (KeySource::File(path("none.pem")), "none.pem cannot be read"),
+            (KeySource::File(path("")), "is no file"),
+            (KeySource::Env("TRACKFS_NO_SUCH".into()), "TRACKFS_NO_SUCH is not set"),
+            (KeySource::Command("echo hush-hush; exit 3".into()), "failed"),
+        ] {
+            let error = private_key("hub", &source).unwrap_err().to_string();
+            assert!(error.contains(what) && error.contains("`remotes.hub.token.app.key`"), "{error}");
+            assert!(!error.contains("exit 3") && !error.contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_a_workspace_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join(".trackfs")).unwrap();
+        std::fs::create_dir(folder.path().join("keys")).unwrap();
+        std::fs::write(folder.path().join(".trackfs/config.yaml"), "").unwrap();
+        let key = folder.path().join("keys/app.pem");
+        std::fs::write(&key, "one").unwrap();
+        let error = private_key("hub", &KeySource::File(key.display().to_string())).unwrap_err().to_string();
+        assert!(error.contains("lies in a workspace") && error.contains("make a new key"), "{error}");
+    }
+
+    #[test]
     fn a_failing_command_is_reported_without_its_output() {
         let error = run("sh", &["-c", "echo hush-hush; exit 3"], clean).unwrap_err();
         assert!(error.contains('3') && !error.contains("hush"), "{error}");
@@ -204,7 +312,7 @@ mod tests {
     fn a_silent_command_is_given_up() {
         let mut child =
             Command::new("sleep").arg("30").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("sleep exists");
-        assert_eq!(first_line(&mut child, Duration::from_millis(50)), None);
+        assert_eq!(read_output(&mut child, Duration::from_millis(50)), None);
         child.kill().unwrap();
         child.wait().unwrap();
     }

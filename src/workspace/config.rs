@@ -1,5 +1,9 @@
 //! `.trackfs/config.yaml`: how this workspace behaves. Tracked, commented, and free of secrets.
 
+mod app;
+
+pub use app::{AppConfig, KeySource};
+
 use crate::domain::{nearest::nearest, path::WsPath};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
@@ -171,6 +175,8 @@ pub enum TokenSource {
     Env(String),
     /// A command whose first output line is the token.
     Command(String),
+    /// Tokens that GitHub gives to an app, one after the other.
+    App(AppConfig),
 }
 
 impl TokenSource {
@@ -269,6 +275,14 @@ impl RemoteConfig {
 
     fn check(&self, name: &str) -> Result<(), String> {
         let missing = |key: &str| Err(format!("`remotes.{name}` needs `{key}`"));
+        match &self.token {
+            TokenSource::App(app) if self.kind == RemoteKind::Github => app.check(name)?,
+            TokenSource::App(_) => return Err(format!("`remotes.{name}.token.app`: only GitHub has apps")),
+            _ => {}
+        }
+        if matches!(self.webhook_secret, TokenSource::App(_)) {
+            return Err(format!("`remotes.{name}.webhook_secret` is found by `env` or `command`"));
+        }
         match self.kind {
             RemoteKind::Github if self.repo.is_none() => missing("repo: owner/name"),
             RemoteKind::Linear if self.team.is_none() => missing("team: KEY"),
@@ -363,6 +377,18 @@ mod tests {
             ("mount: {threads: 0}\n", "`mount.threads` must be at least 1"),
             ("remotes: {gh: {type: github, folder: tickets}}\n", "`remotes.gh` needs `repo: owner/name`"),
             (
+                "remotes: {gh: {type: github, repo: a/b, folder: t, token: {app: {id: 7, key: {file: app.pem}}}}}\n",
+                "`remotes.gh.token.app.key.file` must begin with / or ~/: a key lies outside the workspace",
+            ),
+            (
+                "remotes: {eng: {type: linear, team: ENG, folder: t, token: {app: {id: 7, key: {env: KEY}}}}}\n",
+                "`remotes.eng.token.app`: only GitHub has apps",
+            ),
+            (
+                "remotes: {gh: {type: github, repo: a/b, folder: t, webhook_secret: {app: {id: 7, key: {env: KEY}}}}}\n",
+                "`remotes.gh.webhook_secret` is found by `env` or `command`",
+            ),
+            (
                 "remotes: {eng: {type: linear, team: ENG, folder: tickets, pulls: true}}\n",
                 "`remotes.eng.pulls`: Linear has no pull requests",
             ),
@@ -373,6 +399,24 @@ mod tests {
         for yaml in ["settle: {quiet_ms: -5}\n", "settle: {quiet_ms: 1, quiet_ms: 2}\n", "a: [\n"] {
             assert!(Config::parse(yaml).unwrap_err().starts_with("line 1"), "{yaml:?}");
         }
+    }
+
+    #[test]
+    fn an_app_is_named_by_a_number_or_a_word_and_its_key_by_where_it_is() {
+        let token = |app: &str| {
+            let yaml =
+                format!("remotes: {{gh: {{type: github, repo: a/b, folder: tickets, token: {{app: {app}}}}}}}\n");
+            Config::parse(&yaml).map(|config| config.remotes["gh"].token.clone())
+        };
+        let app = |id: &str, key, installation| TokenSource::App(AppConfig { id: id.into(), key, installation });
+        let by_number = token("{id: 12345, key: {file: ~/app.pem}}").unwrap();
+        assert_eq!(by_number, app("12345", KeySource::File("~/app.pem".into()), None));
+        let by_word = token("{id: Iv23liXyz, key: {command: pass show app}, installation: 9}").unwrap();
+        assert_eq!(by_word, app("Iv23liXyz", KeySource::Command("pass show app".into()), Some(9)));
+        assert!(token("{id: '', key: {env: KEY}}").unwrap_err().contains("`remotes.gh.token.app.id` is empty"));
+        assert!(
+            token("{id: 7, key: {env: KEY}, instalation: 9}").unwrap_err().contains("did you mean `installation`?")
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::{
     domain::path::WsPath,
     remote::{self, RemoteError},
     workspace::{
-        config::{Config, RemoteConfig},
+        config::{Config, RemoteConfig, TokenSource},
         root::Root,
     },
 };
@@ -23,10 +23,11 @@ fn one(name: &str, config: &RemoteConfig, offline: bool) -> Finding {
     let check = format!("remote {name}");
     let provider = match remote::connect(name, config) {
         Ok(provider) => provider,
-        Err(error) => return failed(&check, &error),
+        Err(error) => return failed(&check, config, &error),
     };
     if offline {
-        return Finding::ok(&check, format!("{}, a token is there; not asked", config.kind.name()));
+        let there = if matches!(config.token, TokenSource::App(_)) { "the app's key" } else { "a token" };
+        return Finding::ok(&check, format!("{}, {there} is there; not asked", config.kind.name()));
     }
     match provider.account().and_then(|account| Ok((account, provider.capabilities()?))) {
         Ok((account, _)) => {
@@ -34,12 +35,17 @@ fn one(name: &str, config: &RemoteConfig, offline: bool) -> Finding {
                 provider.budget().map(|budget| format!(", {} of {} requests left", budget.remaining, budget.limit));
             Finding::ok(&check, format!("{} as {account}{}", config.kind.name(), budget.unwrap_or_default()))
         }
-        Err(error) => failed(&check, &error),
+        Err(error) => failed(&check, config, &error),
     }
 }
 
-fn failed(check: &str, error: &RemoteError) -> Finding {
+fn failed(check: &str, config: &RemoteConfig, error: &RemoteError) -> Finding {
     match error {
+        RemoteError::Unauthorized { .. } if matches!(config.token, TokenSource::App(_)) => Finding::error(
+            check,
+            error.to_string(),
+            "give it an app with read and write access to issues that is installed for the repository",
+        ),
         RemoteError::Unauthorized { .. } => {
             Finding::error(check, error.to_string(), "give it a token with read and write access to issues")
         }

@@ -3,7 +3,7 @@
 //! Works on the block form that people write. Callers parse the result and compare it with what they meant; a form
 //! that is not understood here is refused there.
 
-use crate::workspace::config::{RemoteConfig, TokenSource};
+use crate::workspace::config::{AppConfig, KeySource, RemoteConfig, TokenSource};
 
 /// The text with one more remote, at the end of the block; `None` where `remotes` is written in flow form.
 pub fn add(text: &str, name: &str, remote: &RemoteConfig) -> Option<String> {
@@ -98,6 +98,7 @@ fn block(name: &str, remote: &RemoteConfig, indent: usize) -> Vec<String> {
         TokenSource::Default => None,
         TokenSource::Env(variable) => Some(format!("{{env: {}}}", quoted(variable))),
         TokenSource::Command(command) => Some(format!("{{command: {}}}", quoted(command))),
+        TokenSource::App(app) => Some(entered_as(app)),
     };
     let plain = |value: &Option<String>| value.as_deref().map(quoted);
     let fields = [
@@ -113,6 +114,16 @@ fn block(name: &str, remote: &RemoteConfig, indent: usize) -> Vec<String> {
     let fields = fields.into_iter().filter_map(|(key, value)| value.map(|value| format!("{pad}{pad}{key}: {value}")));
     // A quoted name is a key whatever it is: `on`, `1`.
     std::iter::once(format!("{pad}{}:", quoted(name))).chain(fields).collect()
+}
+
+fn entered_as(app: &AppConfig) -> String {
+    let (kind, place) = match &app.key {
+        KeySource::File(path) => ("file", path),
+        KeySource::Env(variable) => ("env", variable),
+        KeySource::Command(command) => ("command", command),
+    };
+    let installation = app.installation.map(|id| format!(", installation: {id}")).unwrap_or_default();
+    format!("{{app: {{id: {}, key: {{{kind}: {}}}{installation}}}}}", quoted(&app.id), quoted(place))
 }
 
 /// A scalar as it is, when that is unambiguous in YAML, else in double quotes.
@@ -159,6 +170,20 @@ mod tests {
         ];
         for (before, after) in table {
             assert_eq!(add(before, "gh", &remote()).as_deref(), Some(after.as_str()), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn an_app_is_written_as_it_is_read() {
+        for (key, installation) in [
+            (KeySource::File("/keys/my app.pem".into()), None),
+            (KeySource::Env("APP_KEY".into()), Some(9)),
+            (KeySource::Command("pass show 'app: x'".into()), None),
+        ] {
+            let app = AppConfig { id: "12345".into(), key, installation };
+            let remote = RemoteConfig { token: TokenSource::App(app), ..remote() };
+            let read = crate::workspace::config::Config::parse(&add("", "gh", &remote).unwrap()).unwrap();
+            assert_eq!(read.remotes["gh"], remote);
         }
     }
 

@@ -4,10 +4,10 @@
 const PREFIXES: [&str; 9] =
     ["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "lin_api_", "lin_oauth_", "lin_wh_"];
 
-/// Whether the text holds what looks like a token, or a password in a URL.
+/// Whether the text holds what looks like a token, a private key, or a password in a URL.
 pub fn is_in(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    PREFIXES.iter().any(|prefix| lower.contains(prefix)) || has_password(text)
+    PREFIXES.iter().any(|prefix| lower.contains(prefix)) || lower.contains("private key-----") || has_password(text)
 }
 
 fn has_password(url: &str) -> bool {

@@ -10,6 +10,7 @@ use crate::remote::{
 use reqwest::{Method, Url, header::HeaderMap};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const API: &str = "https://api.linear.app/graphql";
 
@@ -73,7 +74,7 @@ impl Client {
     pub(super) fn new(remote: &str, url: Option<&str>, token: Secret) -> Result<Self, RemoteError> {
         // A personal key stands alone in the header; Linear refuses it as a bearer token.
         let scheme = if token.expose().starts_with("lin_api_") { "" } else { "Bearer " };
-        let http = Http::new(remote, url.unwrap_or(API), scheme, token, HeaderMap::new())?;
+        let http = Http::new(remote, url.unwrap_or(API), scheme, Arc::new(token), HeaderMap::new())?;
         let url = http.url(&[]);
         Ok(Self { http, url })
     }
