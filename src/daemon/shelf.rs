@@ -1,6 +1,6 @@
 //! The tickets in memory, for views and queries: read from the index when somebody first asks, then kept in step, one by one.
 
-use super::{Engine, memory};
+use super::Engine;
 use crate::{
     domain::{
         catalog::{Catalog, Times},
@@ -100,8 +100,6 @@ impl Engine {
         held.catalog.set_saved(self.saved_views());
         self.store.each_ticket(|path, file, times| held.take_over(&path, Some(&file), times))?;
         held.filled = Some(whole);
-        // What was read takes more room than what is kept of it.
-        memory::give_back();
         Ok(())
     }
 
