@@ -877,6 +877,7 @@ fn virtual_names_cannot_be_changed() {
     assert_eq!(world.fs.rmdir(&world.me, root, views), Err(Errno::ROFS));
     assert_eq!(world.fs.rename(&world.me, (root, views), (root, OsStr::new("v")), 0), Err(Errno::ROFS));
     assert_eq!(world.rename("tickets", "views"), Err(Errno::EXIST));
+    assert_eq!(world.unlink("status/problems.md"), Err(Errno::ROFS), "`rm -f` says nothing of ENOENT");
     assert_eq!(world.fs.open(&world.me, problems, libc::O_WRONLY).map(drop), Err(Errno::ROFS));
     assert_eq!(world.fs.setattr(&world.me, problems, None, &SetAttr::default()).map(drop), Err(Errno::ROFS));
     let create = world.fs.create(&world.me, world.ino("status"), OsStr::new("x"), 0o644, libc::O_WRONLY);

@@ -150,7 +150,10 @@ impl Shown<'_> {
 
     fn removed(&self, folder: &str, name: &str) -> Planned {
         let found = self.folder(folder).ok_or_else(gone)?;
-        let card = self.ticket(folder, &found, name).ok_or_else(gone)?;
+        let card = self.ticket(folder, &found, name).ok_or_else(|| match self.entry(folder, &found, name) {
+            Some(_) => Refused::new(Errno::ROFS, "it is there for as long as there is a reason for it"),
+            None => gone(),
+        })?;
         let group = changeable(&found, folder)?;
         match group.view.field.filter(|_| group.view.many) {
             Some(field) => {
