@@ -14,6 +14,9 @@ use super::{
 use jiff::{civil::Date, tz::TimeZone};
 use std::{fmt, sync::Arc};
 
+/// In seconds.
+const DAY: i64 = 24 * 3600;
+
 /// What is asked: every term must hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {

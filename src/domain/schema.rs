@@ -91,6 +91,16 @@ impl Schema {
         self.statuses.iter().find(|status| status.name == name)
     }
 
+    /// The values that are allowed for a field, in order, if it lists any: the statuses, or those of a choice.
+    pub fn choices(&self, field: &str) -> Option<impl Iterator<Item = &str>> {
+        let (statuses, of) = match &self.field(field)?.kind {
+            FieldKind::Status => (&self.statuses[..], &[][..]),
+            FieldKind::Choice(of) => (&[][..], &of[..]),
+            _ => return None,
+        };
+        Some(statuses.iter().map(|status| status.name.as_str()).chain(of.iter().map(String::as_str)))
+    }
+
     /// The first status of a kind, in schema order.
     pub fn first_of(&self, kind: StatusKind) -> Option<&StatusDef> {
         self.statuses.iter().find(|status| status.kind == kind)

@@ -3,10 +3,7 @@
 //! A link that may mean several tickets means each of them.
 
 use super::{Card, Catalog, Role, Word};
-use crate::domain::{
-    path::WsPath,
-    schema::{FieldKind, StatusKind},
-};
+use crate::domain::{path::WsPath, schema::StatusKind};
 use std::{
     collections::{BTreeMap, HashSet},
     hash::{Hash, Hasher},
@@ -117,11 +114,7 @@ impl Catalog {
 
     /// The place of a value among those that the schema lists for a field, if it lists any.
     pub fn rank(&self, field: &str, value: &str) -> Option<usize> {
-        match &self.schema.field(field)?.kind {
-            FieldKind::Status => self.schema.statuses.iter().position(|status| status.name == value),
-            FieldKind::Choice(of) => of.iter().position(|choice| choice == value),
-            _ => None,
-        }
+        self.schema.choices(field)?.position(|choice| choice == value)
     }
 
     /// Every value that tickets have in a field, in the order in which their paths come to it.

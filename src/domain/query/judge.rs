@@ -1,6 +1,6 @@
 //! Whether a term holds of a ticket.
 
-use super::{Bound, Day, Measure, Moment, State, Subject, Test, Wanted};
+use super::{Bound, DAY, Day, Measure, Moment, State, Subject, Test, Wanted};
 use crate::domain::catalog::{Card, Catalog};
 use jiff::civil::Date;
 
@@ -88,7 +88,7 @@ impl Look<'_> {
             Measure::Day(_) => Measure::Day(Day::On(date()?)),
             Measure::Distance(_) => {
                 let days = (date()? - self.moment.today()).get_days();
-                Measure::Distance(i64::from(days) * 24 * 3600)
+                Measure::Distance(i64::from(days) * DAY)
             }
         })
     }

@@ -4,7 +4,6 @@ use super::{Entry, Shown, Virtual, status::free_name};
 use crate::domain::{
     catalog::{Catalog, MAX_NAME, Word, legal_name},
     query::Query,
-    schema::FieldKind,
 };
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashSet};
@@ -90,11 +89,7 @@ impl View {
 
     /// Values that the schema allows, where it lists them.
     pub fn allowed<'c>(&self, catalog: &'c Catalog) -> Option<Vec<&'c str>> {
-        match &catalog.schema().field(self.field?)?.kind {
-            FieldKind::Status => Some(catalog.schema().statuses.iter().map(|status| status.name.as_str()).collect()),
-            FieldKind::Choice(of) => Some(of.iter().map(String::as_str).collect()),
-            _ => None,
-        }
+        catalog.schema().choices(self.field?).map(Iterator::collect)
     }
 
     /// Names and values. What can be a folder's name as it is has that name; others get one that is legal and free.

@@ -2,12 +2,11 @@
 
 use super::{are_alike, choose, error, lexer::Text};
 use crate::domain::{
-    query::{Bound, Day, Measure, QueryError, Subject, Wanted},
+    query::{Bound, DAY, Day, Measure, QueryError, Subject, Wanted},
     schema::{FieldKind, Schema},
 };
 use jiff::civil::Date;
 
-const DAY: i64 = 24 * 3600;
 /// Longest time that is taken, in seconds: a thousand years.
 const MAX_DISTANCE: i64 = 1000 * 365 * DAY;
 
@@ -43,6 +42,7 @@ pub(super) fn read(item: &Text, subject: &Subject, schema: &Schema) -> Result<Ve
         _ => vec![Reader { scale: scale(subject, schema), schema }.wanted(item)?],
     })
 }
+
 fn scale<'s>(subject: &'s Subject, schema: &Schema) -> Scale<'s> {
     match subject {
         Subject::Created | Subject::Updated => Scale::Time,
@@ -103,7 +103,7 @@ impl Reader<'_> {
     fn comparable(&self, text: &Text) -> Result<Measure, QueryError> {
         let help = match self.scale {
             Scale::Rank(name) => {
-                let names = choices(self.schema, name);
+                let names = self.choices(name);
                 let range = names.first().zip(names.last());
                 range.map(|(first, last)| format!("say from which to which: `{name}:{first}..{last}`"))
             }
@@ -133,7 +133,7 @@ impl Reader<'_> {
                     .ok_or_else(|| error(text.column, format!("`{}` is no number", text.text), None))
             }
             Scale::Rank(name) => {
-                let names = choices(self.schema, name);
+                let names = self.choices(name);
                 let ranked = names.iter().enumerate().map(|(rank, name)| (*name, Measure::Rank(rank)));
                 choose(text, "there is no", ranked)
             }
@@ -155,11 +155,15 @@ impl Reader<'_> {
             .ok_or_else(|| error(text.column, format!("`{}` is no date", text.text), Some(help.to_owned())))
     }
 
+    fn choices(&self, field: &str) -> Vec<&str> {
+        self.schema.choices(field).into_iter().flatten().collect()
+    }
+
     /// A word without a star must be one that the schema has.
     fn check_choice(&self, item: &Text) -> Result<(), QueryError> {
         match self.scale {
             Scale::Rank(name) if !item.text.contains('*') => {
-                let names = choices(self.schema, name);
+                let names = self.choices(name);
                 let is_meant = |known: &&&str| known.to_lowercase() == item.text.to_lowercase();
                 match names.iter().find(is_meant) {
                     Some(_) => Ok(()),
@@ -175,15 +179,6 @@ impl Text {
     /// What follows `before` in this text.
     fn after(&self, before: &str, rest: &str) -> Self {
         Self { text: rest.to_owned(), column: self.column + before.chars().count(), quoted: self.quoted }
-    }
-}
-
-/// The values that the schema lists for a field, in order.
-fn choices<'s>(schema: &'s Schema, field: &str) -> Vec<&'s str> {
-    match schema.field(field).map(|field| &field.kind) {
-        Some(FieldKind::Status) => schema.statuses.iter().map(|status| status.name.as_str()).collect(),
-        Some(FieldKind::Choice(of)) => of.iter().map(String::as_str).collect(),
-        _ => Vec::new(),
     }
 }
 
