@@ -107,15 +107,9 @@ fn below(crash: &Path, folder: &Path, found: &mut Vec<Problem>) {
 }
 
 fn problem(path: WsPath, aside: &Path) -> Problem {
-    Problem {
-        path,
-        line: 1,
-        column: 1,
-        severity: Severity::Warning,
-        code: "torn-save".to_owned(),
-        message: "a crash cut off a save of it, and the text from before stands there".to_owned(),
-        help: Some(format!("what had arrived is in {}: copy from it what you need, and delete it", aside.display())),
-    }
+    let message = "a crash cut off a save of it, and the text from before stands there".to_owned();
+    let help = format!("what had arrived is in {}: copy from it what you need, and delete it", aside.display());
+    Problem::of_file(path, Severity::Warning, "torn-save", message, help)
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {

@@ -45,6 +45,11 @@ pub struct Position {
     pub column: u32,
 }
 
+impl Position {
+    /// The first character of a file.
+    pub const START: Self = Self { line: 1, column: 1 };
+}
+
 /// What kept a document from being read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -147,7 +152,7 @@ impl Document {
     fn read_frontmatter(&mut self) -> Result<(), YamlError> {
         let Some(block) = self.block() else { return Ok(()) };
         let Ok(text) = std::str::from_utf8(&self.bytes[block]) else { return Ok(()) };
-        let start = Position { line: 1, column: 1 };
+        let start = Position::START;
         if text.len() > MAX_FRONTMATTER {
             return Err(YamlError { at: start, message: format!("the block is larger than {MAX_FRONTMATTER} bytes") });
         }

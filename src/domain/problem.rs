@@ -1,6 +1,6 @@
 //! What is wrong with a document, said so that its author can mend it.
 
-use super::{path::WsPath, text::printable};
+use super::{document::Position, path::WsPath, text::printable};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -32,6 +32,19 @@ pub enum Severity {
     Blocked,
     /// Shown only.
     Warning,
+}
+
+impl Problem {
+    /// What is wrong with a file as a whole, and what to do: at its first character.
+    pub fn of_file(path: WsPath, severity: Severity, code: &str, message: String, help: String) -> Self {
+        let Position { line, column } = Position::START;
+        Self { path, line, column, severity, code: code.to_owned(), message, help: Some(help) }
+    }
+
+    /// The same at another place in the file.
+    pub fn at(self, Position { line, column }: Position) -> Self {
+        Self { line, column, ..self }
+    }
 }
 
 impl fmt::Display for Problem {

@@ -98,7 +98,7 @@ impl Reader<'_> {
     }
 
     fn view(&mut self, bytes: &[u8]) -> Option<SavedView> {
-        let start = Position { line: 1, column: 1 };
+        let start = Position::START;
         let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= MAX_BYTES);
         let Some(text) = text else { return self.fail(start, "the file is no text, or a very long one", None) };
         let root = match yaml::read(text.strip_prefix('\u{feff}').unwrap_or(text)) {

@@ -40,33 +40,21 @@ fn refused(root: &Root, entry: OutboxEntry) -> Problem {
         _ => None,
     };
     let reason = entry.last_error.unwrap_or_else(|| "no reason given".to_owned());
-    Problem {
-        message: format!("{} did not take the {}: {reason}", entry.remote, entry.action),
-        help: Some("it is sent again when the ticket or the configuration changes, and once an hour".to_owned()),
-        ..warning(entry.path, place.unwrap_or(TOP), "remote-refused")
-    }
+    let message = format!("{} did not take the {}: {reason}", entry.remote, entry.action);
+    let help = "it is sent again when the ticket or the configuration changes, and once an hour".to_owned();
+    let problem = Problem::of_file(entry.path, Severity::Warning, "remote-refused", message, help);
+    problem.at(place.unwrap_or(Position::START))
 }
 
 /// Of what is held for more than a limit: the reason.
 fn unclear(entry: OutboxEntry) -> Option<Problem> {
     let (name, remote) = (entry.path.stem(), &entry.remote);
     let help = format!("`trackfs link {name} {remote}:KEY` says which; `trackfs sync --yes` makes another");
-    let message = entry.last_error?;
-    Some(Problem { message, help: Some(help), ..warning(entry.path, TOP, "remote-unclear") })
+    Some(Problem::of_file(entry.path.clone(), Severity::Warning, "remote-unclear", entry.last_error?, help))
 }
 
 fn edited_pull(remote: &str, path: WsPath) -> Problem {
-    Problem {
-        message: format!("it shows a pull request of {remote}, and what is edited here is not sent"),
-        help: Some("the next change there overwrites it".to_owned()),
-        ..warning(path, TOP, "read-only")
-    }
-}
-
-const TOP: Position = Position { line: 1, column: 1 };
-
-fn warning(path: WsPath, place: Position, code: &str) -> Problem {
-    let Position { line, column } = place;
-    let (severity, code) = (Severity::Warning, code.to_owned());
-    Problem { path, line, column, severity, code, message: String::new(), help: None }
+    let message = format!("it shows a pull request of {remote}, and what is edited here is not sent");
+    let help = "the next change there overwrites it".to_owned();
+    Problem::of_file(path, Severity::Warning, "read-only", message, help)
 }

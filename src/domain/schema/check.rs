@@ -92,7 +92,7 @@ fn check_field(
 ) -> Option<Problem> {
     let complaint = complain(schema, &field.kind, value)?;
     let item = complaint.item.and_then(|index| document.item_position(&field.name, index));
-    let at = item.or_else(|| document.value_position(&field.name)).unwrap_or(Position { line: 1, column: 1 });
+    let at = item.or_else(|| document.value_position(&field.name)).unwrap_or(Position::START);
     let message = format!("`{}` {}", field.name, complaint.message);
     Some(problem(path, at, Severity::Error, complaint.code, message, complaint.help))
 }
@@ -113,7 +113,7 @@ fn missing(path: &WsPath, document: &Document, field: &FieldDef) -> Option<Probl
     if !field.required || !is_blank || (is_title && first_line(document.body()).is_some()) {
         return None;
     }
-    let at = document.position(&field.name).unwrap_or(Position { line: 1, column: 1 });
+    let at = document.position(&field.name).unwrap_or(Position::START);
     let help = if is_title { "write `title: …`, or a first line in the body" } else { "the schema requires it" };
     let code = if is_title { "missing-title" } else { "missing-field" };
     Some(problem(path, at, Severity::Error, code, format!("`{}` is missing", field.name), Some(help.to_owned())))

@@ -30,7 +30,7 @@ const RESERVED: [(&str, FieldKind); 3] =
 
 pub(super) fn parse(path: &WsPath, yaml: &str) -> Result<Schema, Vec<Problem>> {
     let mut reader = Reader { path, statuses: Vec::new(), problems: Vec::new() };
-    let start = Position { line: 1, column: 1 };
+    let start = Position::START;
     if yaml.len() > MAX_BYTES {
         reader.fail::<()>(start, &format!("the schema is larger than {MAX_BYTES} bytes"), None);
         return Err(reader.problems);

@@ -4,7 +4,7 @@ use super::{CONFIG_PATH, SCHEMA_PATH};
 use crate::{
     domain::{
         diff,
-        document::{Document, FaultKind, Position},
+        document::{Document, FaultKind},
         event::Change,
         layout::{self, Facts, Kind},
         path::WsPath,
@@ -130,8 +130,7 @@ pub(super) fn is_unversioned(snapshot: &Snapshot) -> bool {
 }
 
 fn problem(path: &WsPath, severity: Severity, code: &str, message: String, help: &str) -> Problem {
-    let Position { line, column } = Position { line: 1, column: 1 };
-    Problem { path: path.clone(), line, column, severity, code: code.to_owned(), message, help: Some(help.to_owned()) }
+    Problem::of_file(path.clone(), severity, code, message, help.to_owned())
 }
 
 pub(super) fn diff(path: &WsPath, old: Option<&Snapshot>, new: &Snapshot) -> Vec<Change> {
