@@ -2,7 +2,7 @@
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::HashSet,
     ffi::OsStr,
     fs::Permissions,
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -77,10 +77,6 @@ impl Host for Recorder {
 
     fn catalog(&self) -> CatalogRef<'_> {
         RwLockReadGuard::map(self.catalog.read(), |catalog| catalog)
-    }
-
-    fn conflicts(&self) -> Arc<BTreeSet<WsPath>> {
-        Arc::default()
     }
 
     fn status_file(&self, file: StatusFile) -> StatusContent {

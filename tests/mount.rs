@@ -3,7 +3,6 @@
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use std::{
-    collections::BTreeSet,
     fs,
     io::{self, Write},
     os::unix::{
@@ -22,13 +21,13 @@ use trackfs::{
     domain::{
         catalog::{Catalog, Times},
         layout::Kind,
-        op::{Actor, Op},
+        op::Op,
         path::WsPath,
         problem::{Problem, Severity},
         schema::Schema,
         snapshot,
     },
-    fs::{CatalogRef, Errno, Fs, Host, Refused, StatusContent, StatusFile},
+    fs::{CatalogRef, Fs, Host, StatusContent, StatusFile},
     mount::{MountError, MountOptions, Mounted, mount, usable},
     workspace::root::Root,
 };
@@ -67,16 +66,8 @@ impl Host for TestHost {
         None
     }
 
-    fn set_field(&self, _: &Actor, _: &WsPath, _: &str, _: &str, _: &str) -> Result<(), Refused> {
-        Err(Refused::new(Errno::ROFS, "nobody is there to do it"))
-    }
-
     fn catalog(&self) -> CatalogRef<'_> {
         RwLockReadGuard::map(self.catalog.read(), |catalog| catalog)
-    }
-
-    fn conflicts(&self) -> Arc<BTreeSet<WsPath>> {
-        Arc::default()
     }
 
     fn status_file(&self, file: StatusFile) -> StatusContent {

@@ -1,14 +1,16 @@
 //! The views against what a naive reading of the tickets says they hold, after every change; and on a real mount: moved
 //! links, races for a ticket, saved queries, editors. What docs/views.md and docs/query.md show is run here.
 
+#[path = "support/shelf.rs"]
+mod shelf;
 mod support;
 
-use parking_lot::{RwLock, RwLockReadGuard};
 use proptest::prelude::*;
+use shelf::Shelf;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    fs, io,
+    fs,
     path::Path,
     process::Stdio,
     sync::Arc,
@@ -19,14 +21,12 @@ use trackfs::{
         Timestamp,
         catalog::{Catalog, Times},
         layout::Kind,
-        op::{Actor, Op},
         path::WsPath,
-        problem::Problem,
         query::Query,
         schema::Schema,
         snapshot,
     },
-    fs::{CatalogRef, DirEntry, DirSink, Errno, FileKind, Fs, Host, Ino, Refused, StatusContent, StatusFile},
+    fs::{DirEntry, DirSink, FileKind, Fs, Ino},
     workspace::root::Root,
 };
 
@@ -195,42 +195,6 @@ fn naive(tickets: &Tickets, schema: &Schema) -> BTreeMap<String, BTreeSet<&'stat
         }
     }
     views
-}
-
-/// A host that has a catalog and nothing else.
-#[derive(Default)]
-struct Shelf(RwLock<Catalog>);
-
-impl Host for Shelf {
-    fn record(&self, _: Op) {}
-
-    fn durable(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn check(&self, _: &WsPath, _: &[u8]) -> Option<Problem> {
-        None
-    }
-
-    fn problem(&self, _: &WsPath) -> Option<String> {
-        None
-    }
-
-    fn set_field(&self, _: &Actor, _: &WsPath, _: &str, _: &str, _: &str) -> Result<(), Refused> {
-        Err(Refused::new(Errno::ROFS, "nobody is there to do it"))
-    }
-
-    fn catalog(&self) -> CatalogRef<'_> {
-        RwLockReadGuard::map(self.0.read(), |catalog| catalog)
-    }
-
-    fn conflicts(&self) -> Arc<BTreeSet<WsPath>> {
-        Arc::default()
-    }
-
-    fn status_file(&self, _: StatusFile) -> StatusContent {
-        StatusContent::Bytes(Arc::from(*b""))
-    }
 }
 
 #[derive(Default)]

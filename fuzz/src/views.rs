@@ -3,12 +3,14 @@
 //! An input is divided by bytes 0xff: the statuses of the schema, one per line, then a ticket each, as its path and, after a
 //! line feed, its status.
 
+#[path = "../../tests/support/shelf.rs"]
+mod shelf;
+
 use super::DIVIDER;
-use parking_lot::{RwLock, RwLockReadGuard};
+use shelf::Shelf;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    io,
     sync::{Arc, Mutex, OnceLock},
 };
 use trackfs::{
@@ -16,13 +18,11 @@ use trackfs::{
         Value,
         catalog::{Catalog, Times},
         layout::Kind,
-        op::{Actor, Op},
         path::WsPath,
-        problem::Problem,
         schema::{FieldDef, FieldKind, Schema, StatusDef, StatusKind},
         snapshot::{self, Snapshot},
     },
-    fs::{CatalogRef, DirEntry, DirSink, Errno, FileKind, Fs, Host, Ino, Refused, StatusContent, StatusFile},
+    fs::{DirEntry, DirSink, FileKind, Fs, Ino},
     workspace::root::Root,
 };
 
@@ -154,46 +154,10 @@ impl DirSink for Names {
     }
 }
 
-/// A host that has a catalog and nothing else.
-#[derive(Default)]
-struct Shelf(RwLock<Catalog>);
-
 impl Shelf {
     fn publish(&self, schema: &Arc<Schema>, tickets: &Tickets) {
         let mut catalog = Catalog::new(schema.clone());
         tickets.iter().for_each(|(path, status)| catalog.put(path, Some(&file(path, status)), Times::default()));
         *self.0.write() = catalog;
-    }
-}
-
-impl Host for Shelf {
-    fn record(&self, _: Op) {}
-
-    fn durable(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn check(&self, _: &WsPath, _: &[u8]) -> Option<Problem> {
-        None
-    }
-
-    fn problem(&self, _: &WsPath) -> Option<String> {
-        None
-    }
-
-    fn set_field(&self, _: &Actor, _: &WsPath, _: &str, _: &str, _: &str) -> Result<(), Refused> {
-        Err(Refused::new(Errno::ROFS, "nobody is there to do it"))
-    }
-
-    fn catalog(&self) -> CatalogRef<'_> {
-        RwLockReadGuard::map(self.0.read(), |catalog| catalog)
-    }
-
-    fn conflicts(&self) -> Arc<BTreeSet<WsPath>> {
-        Arc::default()
-    }
-
-    fn status_file(&self, _: StatusFile) -> StatusContent {
-        StatusContent::Bytes(Arc::from(*b""))
     }
 }

@@ -16,15 +16,15 @@ mod world;
 use ops::{Op, Worldly, take};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use proptest::prelude::*;
-use std::{collections::BTreeSet, io, sync::Arc};
+use std::{io, sync::Arc};
 use trackfs::{
     domain::{
         catalog::Catalog,
-        op::{Actor, Op as Recorded},
+        op::Op as Recorded,
         path::WsPath,
         problem::{Problem, Severity},
     },
-    fs::{CatalogRef, Errno, Host, Refused, StatusContent, StatusFile},
+    fs::{CatalogRef, Host, StatusContent, StatusFile},
     workspace::root::Root,
 };
 use world::World;
@@ -77,16 +77,8 @@ impl Host for Judge {
         None
     }
 
-    fn set_field(&self, _: &Actor, _: &WsPath, _: &str, _: &str, _: &str) -> Result<(), Refused> {
-        Err(Refused::new(Errno::ROFS, "nobody is there to do it"))
-    }
-
     fn catalog(&self) -> CatalogRef<'_> {
         RwLockReadGuard::map(self.catalog.read(), |catalog| catalog)
-    }
-
-    fn conflicts(&self) -> Arc<BTreeSet<WsPath>> {
-        Arc::default()
     }
 
     fn status_file(&self, _: StatusFile) -> StatusContent {
