@@ -10,7 +10,7 @@ use crate::{
     domain::text::{one_line, shortened},
 };
 use clap::Args;
-use std::io::{self, IsTerminal};
+use std::io;
 
 /// Characters of the widest column but the last.
 const MAX_COLUMN: usize = 40;
@@ -72,10 +72,8 @@ fn width() -> Option<usize> {
     if let Some(columns) = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()) {
         return Some(columns);
     }
-    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: the call writes one `winsize`, which lives here.
-    let known = io::stdout().is_terminal() && unsafe { libc::ioctl(1, libc::TIOCGWINSZ, &raw mut size) } == 0;
-    (known && size.ws_col > 0).then(|| size.ws_col.into())
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then(|| size.ws_col.into())
 }
 
 #[cfg(test)]
