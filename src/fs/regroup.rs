@@ -114,10 +114,8 @@ type Planned = Result<Option<Edit>, Refused>;
 impl Shown<'_> {
     fn moved(&self, from: (&str, &str), to: (&str, &str)) -> Planned {
         let (source, target) = self.folder(from.0).zip(self.folder(to.0)).ok_or_else(gone)?;
-        let card = self.ticket(from.0, &source, from.1).ok_or_else(|| match self.entry(from.0, &source, from.1) {
-            Some(_) => Refused::new(Errno::PERM, "only the links of tickets can be moved"),
-            None => gone(),
-        })?;
+        let no_ticket = Refused::new(Errno::PERM, "only the links of tickets can be moved");
+        let card = self.linked(from, &source, no_ticket)?;
         let group = changeable(&target, to.0)?;
         if to.1 != from.1 && to.1 != card.shown() {
             return Err(Refused::new(Errno::PERM, "a link has the name of its ticket and takes no other"));
@@ -150,10 +148,8 @@ impl Shown<'_> {
 
     fn removed(&self, folder: &str, name: &str) -> Planned {
         let found = self.folder(folder).ok_or_else(gone)?;
-        let card = self.ticket(folder, &found, name).ok_or_else(|| match self.entry(folder, &found, name) {
-            Some(_) => Refused::new(Errno::ROFS, "it is there for as long as there is a reason for it"),
-            None => gone(),
-        })?;
+        let no_ticket = Refused::new(Errno::ROFS, "it is there for as long as there is a reason for it");
+        let card = self.linked((folder, name), &found, no_ticket)?;
         let group = changeable(&found, folder)?;
         match group.view.field.filter(|_| group.view.many) {
             Some(field) => {
@@ -164,6 +160,14 @@ impl Shown<'_> {
                 Err(Refused::new(Errno::PERM, why))
             }
         }
+    }
+
+    /// The ticket whose link this is; refused so where it is no link of one.
+    fn linked(&self, (path, name): (&str, &str), folder: &Folder, no_ticket: Refused) -> Result<Arc<Card>, Refused> {
+        self.ticket(path, folder, name).ok_or_else(|| match self.entry(path, folder, name) {
+            Some(_) => no_ticket,
+            None => gone(),
+        })
     }
 
     /// What gives a ticket the value of a group, in place of the one that it has or that it is moved from.
