@@ -30,6 +30,8 @@ fi
 TRACKFS=$(realpath "$TRACKFS")
 work=${WORK:-${CARGO_TARGET_DIR:-target}/bench-mount}
 mkdir -p "$work"
+# passthrough_hp holds a descriptor for each file it was asked about.
+ulimit -n "$(cat /proc/sys/fs/nr_open)" 2>/dev/null || true
 work=$(mktemp -d "$(realpath "$work")/run-XXXXXX")
 
 contenders=(disk trackfs)

@@ -4,10 +4,13 @@
 //! away (`trackfs log | head`) is no failure. One file per command group; only this layer names clap.
 
 mod ask;
+mod blame;
 mod demo;
+mod diff;
 mod doctor;
 mod events;
 mod failure;
+mod history;
 mod init;
 mod link;
 mod list;
@@ -17,6 +20,7 @@ mod output;
 mod remote;
 mod report;
 mod resolve;
+mod restore;
 mod serve;
 
 use clap::{Args, Parser, Subcommand};
@@ -86,8 +90,14 @@ enum Command {
     Resolve(resolve::ResolveArgs),
     /// List tickets that a query asks for
     List(list::ListArgs),
-    /// Show the commits that changed a file, a folder, or anything
+    /// Show the commits of the workspace or a folder, or what each did to a file, field by field
     Log(log::LogArgs),
+    /// Show who gave each field of a ticket its value
+    Blame(blame::BlameArgs),
+    /// Show what differs between two moments, or since one
+    Diff(diff::DiffArgs),
+    /// Make files again what they were
+    Restore(restore::RestoreArgs),
     /// Show what happened: tickets created, fields changed, commits, pushes
     Events(events::EventsArgs),
     /// Say which trackers this workspace keeps in step
@@ -140,6 +150,9 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         Command::Resolve(args) => resolve::run(args, &mut out),
         Command::List(args) => list::run(&args, &mut out),
         Command::Log(args) => log::run(&args, &mut out),
+        Command::Blame(args) => blame::run(&args, &mut out),
+        Command::Diff(args) => diff::run(&args, &mut out),
+        Command::Restore(args) => restore::run(&args, &mut out),
         Command::Events(args) => events::run(&args, &mut out),
         Command::Remote(command) => remote::run(command, &mut out),
         Command::Serve(args) => serve::run(&args, &mut out),

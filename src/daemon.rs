@@ -22,9 +22,11 @@ mod mounting;
 mod pace;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 mod pages;
+pub mod past;
 mod remotes;
 mod replay;
 pub mod report;
+mod restore;
 pub mod run;
 mod serve;
 mod settings;

@@ -17,6 +17,7 @@ pub mod message;
 pub mod names;
 pub mod nearest;
 pub mod op;
+pub mod past;
 pub mod path;
 pub mod plan;
 pub mod problem;

@@ -12,6 +12,7 @@ mod folders;
 mod generated;
 mod names;
 mod node;
+mod past;
 mod refused;
 mod regroup;
 mod saves;
@@ -25,6 +26,7 @@ mod unopened;
 mod views;
 mod watches;
 
+pub use past::{HISTORY, Past, Place};
 pub use refused::Refused;
 pub use stale::{Changes, Stale};
 pub use types::{
@@ -105,6 +107,25 @@ pub trait Host: Send + Sync {
     /// Tickets in conflict with a remote.
     fn conflicts(&self) -> Arc<BTreeSet<WsPath>> {
         Arc::default()
+    }
+
+    /// What has this name in a place of the past; `None`: nothing.
+    fn past(&self, _folder: &Place, _name: &str) -> Result<Option<Place>> {
+        Ok(None)
+    }
+
+    /// Everything in a place of the past, by name. EBUSY while a long history is read for the first time.
+    fn past_in(&self, _folder: &Place) -> Result<Vec<(String, Place)>> {
+        Ok(Vec::new())
+    }
+
+    /// How many bytes a blob has.
+    fn past_size(&self, _blob: &str) -> Result<u64> {
+        Err(Errno::NOENT)
+    }
+
+    fn past_bytes(&self, _blob: &str) -> Result<Vec<u8>> {
+        Err(Errno::NOENT)
     }
 
     /// The present content of a file in `status/`.

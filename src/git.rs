@@ -13,16 +13,20 @@ mod init;
 mod mend;
 mod merge;
 mod open;
+mod past;
 mod relocate;
 mod tracking;
+mod unified;
 
 pub use gc::Tidying;
 pub use init::discover;
 pub use merge::merge_text;
+pub use past::{Blob, FileChange, FolderChange, Revision, Told, TreeEntry, TreeEntryKind};
+pub use unified::unified;
 
 use crate::{
     domain::{Timestamp, issue::RemoteIssue, path::WsPath},
-    workspace::root::Stat,
+    workspace::{root::Stat, store::StoreError},
 };
 use parking_lot::Mutex;
 use std::{
@@ -60,6 +64,12 @@ pub enum GitError {
     Git(String),
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+impl From<GitError> for StoreError {
+    fn from(error: GitError) -> Self {
+        Self::Source(error.to_string())
+    }
 }
 
 impl From<gix::Error> for GitError {
@@ -233,6 +243,56 @@ impl Repo {
     /// The files that a commit changed against its first parent, by path.
     pub fn changes(&self, commit: &str) -> Result<Vec<BlobChange>, GitError> {
         history::changes(&self.local(), commit)
+    }
+
+    /// Commits below HEAD that `is_known` does not know, parents first. What lies below a known one is not looked at.
+    pub fn unknown<E: From<GitError>>(&self, is_known: impl FnMut(&str) -> Result<bool, E>) -> Result<Vec<String>, E> {
+        past::unknown(&self.local(), is_known)
+    }
+
+    /// Tells what each of these commits did, one after the other.
+    pub fn tell<E: From<GitError>>(
+        &self,
+        commits: &[String],
+        take: impl FnMut(Told) -> Result<(), E>,
+    ) -> Result<(), E> {
+        past::tell(&mut self.local(), commits, take)
+    }
+
+    /// Files and folders that differ between two trees, each by path; `old` is `None` for nothing.
+    pub fn between(&self, old: Option<&str>, new: &str) -> Result<(Vec<FileChange>, Vec<FolderChange>), GitError> {
+        let old = old.map(past::object_id).transpose()?;
+        past::between(&self.local(), old, past::object_id(new)?)
+    }
+
+    /// What is in a tree.
+    pub fn tree(&self, id: &str) -> Result<Vec<TreeEntry>, GitError> {
+        past::entries(&self.local(), id)
+    }
+
+    /// The commit that a branch, a tag, an id or an expression (`HEAD~3`) names; `None` when it names none.
+    pub fn revision(&self, name: &str) -> Result<Option<Revision>, GitError> {
+        past::revision(&self.local(), name)
+    }
+
+    /// The file that a commit has at a path, if it has one.
+    pub fn blob_at(&self, commit: &str, path: &WsPath) -> Result<Option<Blob>, GitError> {
+        past::blob_at(&self.local(), commit, path)
+    }
+
+    /// The tree that has nothing in it.
+    pub fn empty_tree(&self) -> String {
+        gix::ObjectId::empty_tree(self.object_hash).to_string()
+    }
+
+    /// Branches and tags.
+    pub fn names(&self) -> Result<Vec<String>, GitError> {
+        past::names(&self.local())
+    }
+
+    /// Bytes of a blob.
+    pub fn blob_size(&self, id: &str) -> Result<u64, GitError> {
+        Ok(self.local().find_header(past::object_id(id)?)?.size())
     }
 
     /// Reads `refs/trackfs/remotes/<remote>`; empty when there is none.

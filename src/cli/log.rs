@@ -1,8 +1,8 @@
-//! `log`: the commits of the workspace, or of one path.
+//! `log`: the commits of the workspace or of a folder, or of one file with each field that they changed.
 
 use super::{
     ask::locate,
-    failure,
+    failure, history,
     output::{Output, local_time},
     report::short_id,
 };
@@ -12,6 +12,7 @@ use crate::{
     git::{CommitInfo, Repo},
 };
 use clap::Args;
+use serde_json::json;
 use std::{
     io,
     path::{Component, Path, PathBuf},
@@ -21,7 +22,8 @@ use std::{
 #[command(after_help = "\
 Examples:
   trackfs log                              the newest commits
-  trackfs log tickets/fix-login.md         how one ticket came to be
+  trackfs log tickets/fix-login.md         how one ticket came to be, field by field, through its moves
+  trackfs log tickets                      the commits that changed something in a folder
   trackfs log --json -n 1000 | jq -r .message")]
 pub struct LogArgs {
     /// A file or folder of the workspace
@@ -34,8 +36,26 @@ pub struct LogArgs {
 pub fn run(args: &LogArgs, out: &mut Output) -> anyhow::Result<()> {
     let at = locate(None)?;
     let path = args.path.as_deref().map(|path| workspace_path(&at, path)).transpose()?;
+    if let Some(path) = path.as_ref().filter(|path| !path.is_root()) {
+        let history = history::open(&at)?;
+        if history.was_file(path)? {
+            return Ok(of_file(&history.versions(path)?, args.number, out)?);
+        }
+    }
     for commit in Repo::open(&at.git_dir)?.log(path.as_ref(), args.number)? {
         print(&commit, out)?;
+    }
+    Ok(())
+}
+
+fn of_file(versions: &[crate::domain::past::Version], number: usize, out: &mut Output) -> io::Result<()> {
+    for version in versions.iter().rev().take(number) {
+        if out.is_json() {
+            out.json(version)?;
+        } else {
+            out.line(history::headline(version))?;
+            history::changes(version, out)?;
+        }
     }
     Ok(())
 }
@@ -43,7 +63,7 @@ pub fn run(args: &LogArgs, out: &mut Output) -> anyhow::Result<()> {
 fn print(commit: &CommitInfo, out: &mut Output) -> io::Result<()> {
     let CommitInfo { id, author, at, message } = commit;
     if out.is_json() {
-        return out.json(&serde_json::json!({ "id": id, "author": author, "at": at, "message": message }));
+        return out.json(&json!({ "id": id, "author": author, "at": at, "message": message }));
     }
     let subject = message.lines().next().unwrap_or_default();
     out.line(format!("{} {}  {subject}  ({author})", short_id(id), local_time(*at)))
@@ -60,7 +80,6 @@ pub fn workspace_path(at: &Location, path: &Path) -> anyhow::Result<WsPath> {
         )
     })
 }
-
 /// The path without `.` and `..`, by its text: what was removed has a history, too.
 fn lexical(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();

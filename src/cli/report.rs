@@ -4,8 +4,8 @@ use super::output::{Output, count};
 use crate::daemon::{
     control::Response,
     report::{
-        CommitReport, FlushReport, RemoteReport, RemoteStatus, ResolveReport, SettledReport, Status, SyncReport,
-        SyncRow, TieReport, UnmountReport,
+        CommitReport, FlushReport, RemoteReport, RemoteStatus, ResolveReport, RestoreReport, SettledReport, Status,
+        SyncReport, SyncRow, TieReport, UnmountReport,
     },
 };
 use crate::{
@@ -36,9 +36,12 @@ pub fn outcome(response: &Response) -> Outcome<'_> {
         Response::Sync(report) => &report.remotes,
         Response::Resolve(report) => &report.remotes,
         Response::Tie(report) => &report.remotes,
-        Response::Status(_) | Response::Commit(_) | Response::List(_) | Response::Unmount(_) | Response::Done => {
-            return Outcome::Done;
-        }
+        Response::Status(_)
+        | Response::Commit(_)
+        | Response::List(_)
+        | Response::Restore(_)
+        | Response::Unmount(_)
+        | Response::Done => return Outcome::Done,
     };
     let failed: Vec<_> = remotes.iter().filter(|remote| remote.error.is_some()).collect();
     if failed.is_empty() { Outcome::Done } else { Outcome::Incomplete(failed) }
@@ -54,8 +57,20 @@ pub fn print(response: &Response, out: &mut Output) -> io::Result<()> {
         Response::Unmount(report) => out.value(report, holders),
         Response::Resolve(report) => out.value(report, resolve),
         Response::Tie(report) => out.value(report, tie),
+        Response::Restore(report) => out.value(report, restored),
         // `list` prints by itself: what fits a line depends on the terminal.
         Response::List(_) | Response::Done | Response::Failed { .. } => Ok(()),
+    }
+}
+
+fn restored(report: &RestoreReport, out: &mut Output) -> io::Result<()> {
+    report
+        .restored
+        .iter()
+        .try_for_each(|path| out.line(format!("{path} is as it was in {}", short_id(&report.from))))?;
+    match report.unchanged.len() {
+        0 => Ok(()),
+        unchanged => out.line(format!("{} as it was already", count(unchanged, "file"))),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use super::{
     Engine, Location,
-    report::{CommitReport, FlushReport, ListReport, ResolveReport, Status, SyncReport, TieReport, UnmountReport},
+    report::{
+        CommitReport, FlushReport, ListReport, ResolveReport, RestoreReport, Status, SyncReport, TieReport,
+        UnmountReport,
+    },
 };
 use crate::domain::path::WsPath;
 use anyhow::{Context, anyhow, bail};
@@ -21,6 +24,8 @@ use std::{
 #[serde(tag = "ask", rename_all = "lowercase")]
 pub enum Request {
     Status,
+    /// Settle what was saved, then tell the status.
+    Settle,
     /// Settle, then commit.
     Commit {
         message: Option<String>,
@@ -61,6 +66,11 @@ pub enum Request {
     List {
         query: String,
     },
+    /// Makes files again what they were in a commit.
+    Restore {
+        commit: String,
+        files: Vec<RestoreFile>,
+    },
     /// Stream events after `since`. Only a live daemon understands it.
     Follow {
         since: u64,
@@ -71,6 +81,14 @@ pub enum Request {
         force: bool,
         by: u32,
     },
+}
+
+/// A file that is to be what a commit has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreFile {
+    pub path: WsPath,
+    /// What it is to hold.
+    pub blob: String,
 }
 
 /// A ticket to be made.
@@ -120,6 +138,7 @@ pub enum Response {
     Resolve(ResolveReport),
     Tie(TieReport),
     List(ListReport),
+    Restore(RestoreReport),
     Unmount(UnmountReport),
     /// It is done, or will be soon.
     Done,

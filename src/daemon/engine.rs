@@ -4,6 +4,7 @@ use super::{
     Location,
     control::{Request, Response},
     lock::Lock,
+    past::History,
     remotes::Remotes,
     report::{CommitReport, FlushReport, Status, SyncReport},
     settings,
@@ -44,6 +45,8 @@ pub struct Engine {
     /// Held while a commit is made: the committer, `commit` and `flush` may ask at the same time.
     pub(super) committing: Mutex<()>,
     pub(super) tidier: Tidier,
+    /// Opened by whoever asks first.
+    history: Mutex<Option<Arc<History>>>,
     pub(super) role: RwLock<Role>,
     /// Whether the index has every file, once that is known.
     caught_up: (Mutex<Option<bool>>, Condvar),
@@ -77,7 +80,7 @@ impl settle::Content for Committed {
     }
 
     fn read(&self, id: &str) -> Result<Vec<u8>, StoreError> {
-        self.0.blob(id).map_err(|error| StoreError::Source(error.to_string()))
+        Ok(self.0.blob(id)?)
     }
 }
 
@@ -121,6 +124,7 @@ impl Engine {
             clock,
             committing: Mutex::new(()),
             tidier: Tidier::default(),
+            history: Mutex::default(),
             role: RwLock::new(Role { running: "stopped", ..Role::default() }),
             caught_up: Default::default(),
             _lock: lock,
@@ -217,6 +221,11 @@ impl Engine {
     /// Answers a request that needs no process state.
     pub(super) fn answer(&self, request: &Request) -> anyhow::Result<Response> {
         Ok(match request {
+            Request::Settle => {
+                self.whole_index()?;
+                self.settler.settle_now()?;
+                Response::Status(self.status()?)
+            }
             Request::Status => Response::Status(self.status()?),
             Request::Commit { message } => {
                 // Whoever asks means all that was saved, also before the daemon started.
@@ -238,6 +247,7 @@ impl Engine {
             Request::Link { ticket, remote, key } => Response::Tie(self.link(ticket, remote, key.as_deref())?),
             Request::Unlink { ticket, remote } => Response::Tie(self.unlink(ticket, remote)?),
             Request::List { query } => Response::List(self.list(query)?),
+            Request::Restore { commit, files } => Response::Restore(self.restore(commit, files)?),
             Request::New(ticket) => Response::Tie(self.new_ticket(ticket)?),
             Request::Follow { .. } | Request::Unmount { .. } => bail!("only a running daemon can do that"),
         })
@@ -274,6 +284,24 @@ impl Engine {
         let known = self.remotes.names();
         let known = if known.is_empty() { "none".into() } else { known.join(", ") };
         bail!("there is no remote {remote:?}; the workspace has: {known}")
+    }
+
+    /// History in tables; not yet in step with what was committed last.
+    pub(super) fn history(&self) -> anyhow::Result<Arc<History>> {
+        let mut history = self.history.lock();
+        if history.is_none() {
+            *history = Some(Arc::new(History::open(self.repo.clone(), &self.at.state)?));
+        }
+        Ok(history.clone().expect("it was just opened"))
+    }
+
+    /// There may be new commits.
+    pub(super) fn wake_history(&self) {
+        self.history.lock().iter().for_each(|history| history.wake());
+    }
+
+    pub(super) fn stop_history(&self) {
+        self.history.lock().iter().for_each(|history| history.stop());
     }
 
     /// What this process is there for.

@@ -1,6 +1,6 @@
 //! What the filesystem asks of the engine: the journal, validation, the tickets of the views, the files in `status/`.
 
-use super::{Engine, field, pages};
+use super::{Engine, field, pages, past::History};
 use crate::{
     domain::{
         event::{Change, Event},
@@ -8,7 +8,7 @@ use crate::{
         path::WsPath,
         problem::Problem,
     },
-    fs::{CatalogRef, Host, Refused, StatusContent, StatusFile},
+    fs::{CatalogRef, Errno, Host, Place, Refused, StatusContent, StatusFile},
     workspace::config::Validation,
 };
 use parking_lot::Mutex;
@@ -52,6 +52,15 @@ impl EngineHost {
         let mut text = serde_json::to_string_pretty(&self.engine.status()?)?;
         text.push('\n');
         Ok(text)
+    }
+
+    fn look_back<T>(&self, look: impl FnOnce(&History) -> anyhow::Result<T>) -> Result<T, Errno> {
+        self.engine.history().and_then(|history| look(&history)).map_err(|error| {
+            error.downcast_ref::<Errno>().copied().unwrap_or_else(|| {
+                tracing::warn!("the past cannot be read: {error:#}");
+                Errno(libc::EIO)
+            })
+        })
     }
 
     fn problems(&self) -> anyhow::Result<String> {
@@ -98,6 +107,22 @@ impl Host for EngineHost {
 
     fn conflicts(&self) -> Arc<BTreeSet<WsPath>> {
         self.conflicts.lock().clone()
+    }
+
+    fn past(&self, folder: &Place, name: &str) -> Result<Option<Place>, Errno> {
+        self.look_back(|history| history.place(folder, name))
+    }
+
+    fn past_in(&self, folder: &Place) -> Result<Vec<(String, Place)>, Errno> {
+        self.look_back(|history| history.places(folder))
+    }
+
+    fn past_size(&self, blob: &str) -> Result<u64, Errno> {
+        self.look_back(|history| Ok(history.repo.blob_size(blob)?))
+    }
+
+    fn past_bytes(&self, blob: &str) -> Result<Vec<u8>, Errno> {
+        self.look_back(|history| Ok(history.repo.blob(blob)?))
     }
 
     fn status_file(&self, file: StatusFile) -> StatusContent {

@@ -87,6 +87,18 @@ pub struct TieReport {
     pub remotes: Vec<RemoteReport>,
 }
 
+/// Files that were made again what they were.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreReport {
+    /// The commit that they were taken from.
+    pub from: String,
+    pub restored: Vec<WsPath>,
+    /// They were so already.
+    pub unchanged: Vec<WsPath>,
+    /// The commit that was made.
+    pub commit: Option<String>,
+}
+
 /// The tickets that were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListReport {

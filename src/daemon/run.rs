@@ -118,6 +118,7 @@ impl Session {
                 }
                 engine.remotes.wake();
             }
+            engine.wake_history();
             memory::give_back();
         };
         self.catching_up = Some(thread::Builder::new().name("catch-up".into()).spawn(catch_up)?);
@@ -153,6 +154,7 @@ impl Session {
         let committed = settled.map_err(Into::into).and_then(|_| self.engine.commit(None));
         self.committer.stop();
         self.engine.tidier.stop();
+        self.engine.stop_history();
         self.engine.settler.stop();
         self.feed.close();
         self.threads.into_iter().for_each(join);
@@ -183,6 +185,7 @@ fn listen_to_events(engine: &Arc<Engine>, feed: &Arc<Feed>, committer: &Arc<Comm
         if events.iter().any(|event| matches!(event.change, Change::Committed { .. })) {
             engine.remotes.wake();
             engine.tidier.committed();
+            engine.wake_history();
         }
         if events.iter().any(|event| event.change.paths().any(|path| path.as_str() == CONFIG_PATH)) {
             reconfigure(&engine, &committer);
@@ -214,6 +217,11 @@ fn start_threads(engine: &Arc<Engine>, committer: &Arc<Committer>) -> anyhow::Re
         tidying.tidier.run(&tidying.committing, || tidying.config().commit.idle(), || tidying.repo.tidy());
     };
     threads.push(thread::Builder::new().name("tidy".into()).spawn(tidy)?);
+    // Without it there are no views of the past; everything else goes on.
+    match engine.history() {
+        Ok(history) => threads.push(thread::Builder::new().name("history".into()).spawn(move || history.run())?),
+        Err(error) => tracing::warn!("{error:#}"),
+    }
     Ok(threads)
 }
 

@@ -98,7 +98,7 @@ fn field_changes(path: &WsPath, old: &Snapshot, new: &Snapshot) -> Vec<Change> {
         .collect()
 }
 
-fn means_the_same(field: &str, from: &Value, to: &Value) -> bool {
+pub(super) fn means_the_same(field: &str, from: &Value, to: &Value) -> bool {
     let members = |list: &Value| list.as_array().map(|items| items.iter().map(scalar_text).collect::<BTreeSet<_>>());
     from == to || (SETS.contains(&field) && members(from).is_some() && members(from) == members(to))
 }

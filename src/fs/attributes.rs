@@ -85,6 +85,9 @@ impl Fs {
                 let (_, len, time) = self.generated_now(file)?;
                 (FileKind::File, 0o444, len, time)
             }
+            Virtual::Past(past) => {
+                (past.kind(), past.mode(), self.past_size(past)?, past.time().unwrap_or(self.started))
+            }
         };
         Ok(Attr {
             ino: node.ino(),
@@ -100,8 +103,8 @@ impl Fs {
             gid: owner.st_gid,
             rdev: 0,
             blksize: 4096,
-            // What a folder is never changes, nor where a link leads: another target is another inode.
-            lasts: if kind == FileKind::File { Lasts::Not } else { Lasts::UntilAnnounced },
+            // What a folder is never changes, nor where a link leads (another target is another inode), nor the past.
+            lasts: if matches!(node, Virtual::File(_)) { Lasts::Not } else { Lasts::UntilAnnounced },
             name_lasts: name_lasts(node),
         })
     }
@@ -201,6 +204,7 @@ fn name_lasts(node: &Virtual) -> Lasts {
         Virtual::Folder(path) if is_built_in(path) => Lasts::UntilAnnounced,
         Virtual::Folder(_) => Lasts::Moment,
         Virtual::Link { .. } | Virtual::File(_) => Lasts::Not,
+        Virtual::Past(past) => past.name_lasts(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Open files: read, write, and what makes a save.
 
 use super::{
-    Errno, Fs, Result, StatusContent,
+    Errno, Fs, Past, Place, Result, StatusContent,
     attributes::drop_set_id,
     node::{Node, RealNode},
     types::{Attr, Caching, Caller, Fh, FileKind, Ino, OpenReply},
@@ -111,7 +111,17 @@ impl Fs {
                 self.files.insert(fh.0, Arc::new(OpenFile::Generated(content)));
                 Ok(OpenReply { fh, caching: Caching::Direct, read_only: true })
             }
-            Virtual::Folder(_) => Err(Errno::ISDIR),
+            Virtual::Past(Past { place: Place::File { blob, .. }, .. }) => {
+                if flags & libc::O_ACCMODE != libc::O_RDONLY {
+                    return Err(Errno::ROFS);
+                }
+                let content = self.past_content(blob)?;
+                let fh = self.next_fh();
+                self.files.insert(fh.0, Arc::new(OpenFile::Generated(content)));
+                Ok(OpenReply { fh, caching: Caching::Keep, read_only: true })
+            }
+            Virtual::Past(Past { place: Place::Link { .. }, .. }) => Err(Errno(libc::ELOOP)),
+            Virtual::Folder(_) | Virtual::Past(_) => Err(Errno::ISDIR),
             Virtual::Link { .. } => Err(Errno(libc::ELOOP)),
         }
     }

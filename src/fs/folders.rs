@@ -42,7 +42,7 @@ impl Fs {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
                 Some(fs::openat(folder.handle()?, ".", flags, Mode::empty())?)
             }
-            Node::Virtual(node) if matches!(**node, Virtual::Folder(_)) => None,
+            Node::Virtual(node) if node.kind() == FileKind::Folder => None,
             Node::Virtual(_) => return Err(Errno::NOTDIR),
         };
         let fh = self.next_fh();
@@ -126,7 +126,7 @@ impl Fs {
 
     fn list(&self, folder: &OpenFolder) -> Result<Vec<Listed>> {
         match (&folder.node, &folder.fd) {
-            (Node::Virtual(node), _) => Ok(self.list_virtual(node)),
+            (Node::Virtual(node), _) => self.list_virtual(node),
             (Node::Real(node), Some(fd)) => self.list_real(node, fd),
             (Node::Real(_), None) => Err(Errno::BADF),
         }
@@ -152,13 +152,17 @@ impl Fs {
         Ok(listing)
     }
 
-    fn list_virtual(&self, node: &Virtual) -> Vec<Listed> {
+    fn list_virtual(&self, node: &Virtual) -> Result<Vec<Listed>> {
+        let entries = match node {
+            Virtual::Folder(path) => {
+                self.shown(|shown| shown.folder(path).map(|folder| shown.entries(path, &folder))).unwrap_or_default()
+            }
+            Virtual::Past(past) => self.list_past(past)?,
+            Virtual::Link { .. } | Virtual::File(_) => Vec::new(),
+        };
         let mut listing = dots(node.ino(), Ino::ROOT);
-        if let Virtual::Folder(path) = node {
-            let entries = self.shown(|shown| shown.folder(path).map(|folder| shown.entries(path, &folder)));
-            listing.extend(entries.iter().flatten().map(|entry| Listed::of(&entry.name, &entry.node)));
-        }
-        listing
+        listing.extend(entries.iter().map(|entry| Listed::of(&entry.name, &entry.node)));
+        Ok(listing)
     }
 }
 

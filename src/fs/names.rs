@@ -1,7 +1,7 @@
 //! Operations on names: look up, make, remove, link and rename.
 
 use super::{
-    Errno, Fs, ROOT_NAMES, Result,
+    Errno, Fs, HISTORY, Past, Place, ROOT_NAMES, Result,
     node::{HANDLE_ONLY, Node, RealNode, proc_path},
     regroup::{path_of, text},
     told::Known,
@@ -48,7 +48,8 @@ impl Fs {
             Node::Real(node) => Ok(fs::readlinkat(node.handle()?, "", Vec::new())?.into_bytes()),
             Node::Virtual(node) => match &*node {
                 Virtual::Link { target, .. } => Ok(target.clone().into_bytes()),
-                Virtual::Folder(_) | Virtual::File(_) => Err(Errno::INVAL),
+                Virtual::Past(Past { place: Place::Link { target, .. }, .. }) => Ok(target.clone().into_bytes()),
+                Virtual::Folder(_) | Virtual::File(_) | Virtual::Past(_) => Err(Errno::INVAL),
             },
         }
     }
@@ -355,13 +356,18 @@ impl Fs {
     fn lookup_in_root(&self, name: &OsStr) -> Result<Attr> {
         match name.to_str().filter(|name| ROOT_NAMES.contains(name)) {
             Some(name) => self.enter_virtual(Arc::new(Virtual::Folder(name.to_owned()))),
+            None if name == HISTORY => self.enter_virtual(Arc::new(Past::top())),
             None => Err(Errno::NOENT),
         }
     }
 
     fn lookup_virtual(&self, folder: &Virtual, name: &OsStr) -> Result<Attr> {
-        let Virtual::Folder(path) = folder else { return Err(Errno::NOTDIR) };
         let name = name.to_str().ok_or(Errno::NOENT)?;
+        let path = match folder {
+            Virtual::Folder(path) => path,
+            Virtual::Past(past) => return self.enter_virtual(Arc::new(self.look_up_past(past, name)?)),
+            Virtual::Link { .. } | Virtual::File(_) => return Err(Errno::NOTDIR),
+        };
         if let Some(real) = self.stand_ins.get(path, name) {
             return self.look_up_stand_in(&real);
         }
@@ -383,7 +389,9 @@ impl Fs {
 
     fn is_virtual_name(&self, parent: Ino, name: &OsStr) -> bool {
         parent == Ino::ROOT
-            && name.to_str().is_some_and(|name| ROOT_NAMES.contains(&name) && !self.is_real_in_root(name))
+            && name
+                .to_str()
+                .is_some_and(|name| (ROOT_NAMES.contains(&name) || name == HISTORY) && !self.is_real_in_root(name))
     }
 
     /// Virtual folders cannot be removed or moved: the disk only says that they are not there.

@@ -102,6 +102,7 @@ pub(super) fn path_of(folder: &Virtual) -> Result<&str> {
     match folder {
         Virtual::Folder(path) => Ok(path),
         Virtual::Link { .. } | Virtual::File(_) => Err(Errno::NOTDIR),
+        Virtual::Past(_) => Err(Errno::ROFS),
     }
 }
 
@@ -234,7 +235,9 @@ impl Shown<'_> {
         let found = self.folder(folder).ok_or_else(gone)?;
         let is_there = self.entry(folder, &found, name).ok_or_else(gone)?;
         let unmade = match (found, is_there) {
-            (_, Virtual::Link { .. } | Virtual::File(_)) => return Err(Refused::new(Errno::NOTDIR, "it is no folder")),
+            (_, Virtual::Link { .. } | Virtual::File(_) | Virtual::Past(_)) => {
+                return Err(Refused::new(Errno::NOTDIR, "it is no folder"));
+            }
             (Folder::Views, _) => self.made.queries.lock().remove(name),
             (Folder::Groups(view), _) if view.has_tickets(name, self) => {
                 return Err(Refused::new(Errno(libc::ENOTEMPTY), "tickets have this value"));

@@ -15,7 +15,7 @@ pub(super) use groups::{Group, Made, View, is_own_name};
 pub(super) use list::Lists;
 
 use super::{
-    StatusFile,
+    Past, StatusFile,
     types::{FileKind, Ino},
 };
 use crate::domain::{catalog::Catalog, path::WsPath, query::Moment};
@@ -38,6 +38,7 @@ pub(super) enum Virtual {
         target: String,
     },
     File(StatusFile),
+    Past(Past),
 }
 
 impl Virtual {
@@ -52,6 +53,7 @@ impl Virtual {
             Self::Folder(_) => FileKind::Folder,
             Self::Link { .. } => FileKind::Symlink,
             Self::File(_) => FileKind::File,
+            Self::Past(past) => past.kind(),
         }
     }
 }

@@ -107,7 +107,7 @@ impl Walk<'_> {
     }
 }
 
-fn info(commit: &gix::Commit<'_>) -> Result<CommitInfo, GitError> {
+pub(super) fn info(commit: &gix::Commit<'_>) -> Result<CommitInfo, GitError> {
     let author = commit.author()?.trim();
     Ok(CommitInfo {
         id: commit.id.to_string(),
@@ -121,15 +121,22 @@ pub(super) fn changes(repo: &Repository, commit: &str) -> Result<Vec<BlobChange>
     let id = resolve(repo, commit).ok_or_else(|| GitError::Git(format!("there is no commit {commit}")))?;
     let commit = repo.find_object(id)?.peel_to_commit()?;
     let parent = commit.parent_ids().next().map(gix::Id::detach).filter(|id| repo.has_object(id));
-    let old = parent.map_or_else(|| Ok(repo.empty_tree()), |parent| repo.find_commit(parent)?.tree())?;
-    let new = commit.tree()?;
+    let old = parent.map(|parent| Ok::<_, GitError>(repo.find_commit(parent)?.tree_id()?.detach())).transpose()?;
+    let changes = tree_changes(repo, old, commit.tree_id()?.detach())?;
+    let mut changes: Vec<_> = changes.into_iter().filter_map(blob_change).collect();
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(changes)
+}
+
+/// What differs between two trees, folders included.
+pub(super) fn tree_changes(repo: &Repository, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<Change>, GitError> {
+    let old = old.map_or_else(|| Ok(repo.empty_tree()), |old| repo.find_tree(old))?;
+    let new = repo.find_tree(new)?;
     let mut recorder = gix::diff::tree::Recorder::default();
     let [before, after] = [&old, &new].map(|tree| gix::objs::TreeRefIter::from_bytes(&tree.data, tree.id.kind()));
     gix::diff::tree(before, after, gix::diff::tree::State::default(), &repo.objects, &mut recorder)
         .map_err(|error| GitError::Git(error.to_string()))?;
-    let mut changes: Vec<_> = recorder.records.into_iter().filter_map(blob_change).collect();
-    changes.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(changes)
+    Ok(recorder.records)
 }
 
 fn blob_change(change: Change) -> Option<BlobChange> {
@@ -145,6 +152,6 @@ fn blob_change(change: Change) -> Option<BlobChange> {
     (old.is_some() || new.is_some()).then_some(BlobChange { path, old, new })
 }
 
-fn ws_path(path: &BStr) -> Option<WsPath> {
+pub(super) fn ws_path(path: &BStr) -> Option<WsPath> {
     WsPath::new(std::str::from_utf8(path).ok()?).ok()
 }

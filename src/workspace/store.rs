@@ -9,6 +9,7 @@ mod files;
 mod history;
 mod log;
 mod outbox;
+mod past;
 mod recovery;
 mod schema;
 mod seal;
@@ -16,6 +17,7 @@ mod seal;
 pub(in crate::workspace) use files::{Fingerprint, sync_keys};
 pub use files::{Known, Settled};
 pub use outbox::{OutboxEntry, OutboxState};
+pub use past::{Chronicler, Latest, Past, PastBlob, PastCommit, PastFile};
 
 use crate::{domain::event::Event, fault};
 use database::Database;
@@ -65,8 +67,8 @@ pub enum StoreError {
     /// A defect of trackfs, which the log has told of.
     #[error("trackfs failed inside; its log says where")]
     Panicked,
-    /// Whoever handed over content for the index could not read it.
-    #[error("the last commit cannot be read: {0}")]
+    /// Whoever handed over what git has could not read it.
+    #[error("git's history cannot be read: {0}")]
     Source(String),
 }
 

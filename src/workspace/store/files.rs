@@ -291,7 +291,7 @@ pub(super) fn read_through(index: &Database) -> Result<(), StoreError> {
 }
 
 /// Bounds of the paths below a folder: `0` follows `/` in ASCII.
-fn range(folder: &WsPath) -> (String, String) {
+pub(super) fn range(folder: &WsPath) -> (String, String) {
     if folder.is_root() {
         return (String::new(), char::MAX.to_string());
     }

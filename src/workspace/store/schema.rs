@@ -124,3 +124,65 @@ pub(super) const INDEX: &[&str] = &[
     UPDATE files SET created = mtime, updated = mtime;
 ",
 ];
+
+/// `history.db`: derived from git.
+pub(super) const PAST: &[&str] = &["
+    CREATE TABLE commits (
+        n INTEGER PRIMARY KEY,                    -- parents have smaller numbers
+        hash TEXT NOT NULL UNIQUE,
+        tree TEXT NOT NULL,
+        author TEXT NOT NULL,
+        actors TEXT NOT NULL,                     -- JSON
+        at INTEGER NOT NULL,                      -- seconds
+        message TEXT NOT NULL,
+        reachable INTEGER NOT NULL                -- from HEAD
+    );
+    CREATE INDEX commits_by_time ON commits (at, n) WHERE reachable;
+    CREATE TABLE parents (
+        n INTEGER NOT NULL REFERENCES commits,
+        position INTEGER NOT NULL,
+        parent TEXT NOT NULL,
+        PRIMARY KEY (n, position)
+    ) WITHOUT ROWID;
+    CREATE TABLE changes (                        -- files that a commit has unlike all its parents
+        path TEXT NOT NULL,
+        n INTEGER NOT NULL REFERENCES commits,
+        moved_from TEXT,
+        old TEXT,                                 -- blob; NULL: it was made
+        hash TEXT,                                -- blob; NULL: it was removed
+        executable INTEGER NOT NULL,
+        PRIMARY KEY (path, n)
+    ) WITHOUT ROWID;
+    CREATE INDEX changes_of ON changes (n);
+    CREATE TABLE field_changes (                  -- of Markdown files
+        path TEXT NOT NULL,
+        n INTEGER NOT NULL REFERENCES commits,
+        position INTEGER NOT NULL,
+        field TEXT,                               -- NULL: the body
+        old TEXT,                                 -- JSON
+        new TEXT,                                 -- JSON
+        PRIMARY KEY (path, n, position)
+    ) WITHOUT ROWID;
+    CREATE INDEX field_changes_by_field ON field_changes (field, n);
+    CREATE TABLE blobs (
+        hash TEXT PRIMARY KEY,
+        size INTEGER NOT NULL,                    -- bytes
+        n INTEGER NOT NULL                        -- the first commit that has it
+    ) WITHOUT ROWID;
+    CREATE TABLE trees (
+        hash TEXT PRIMARY KEY,
+        n INTEGER NOT NULL                        -- the first commit that has it
+    ) WITHOUT ROWID;
+    CREATE TABLE files_latest (                   -- of the commit in `meta`
+        path TEXT PRIMARY KEY,
+        hash TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE directories_latest (
+        path TEXT PRIMARY KEY,                    -- '' is the root
+        hash TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE meta (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) WITHOUT ROWID;
+"];
