@@ -25,8 +25,14 @@ const SLASH: &str = "%2F";
 #[derive(Default)]
 pub(super) struct Shown {
     trees: Mutex<BTreeMap<String, Arc<Tree>>>,
-    /// Of the commit that was HEAD.
-    files: Mutex<(Option<String>, BTreeMap<WsPath, Arc<Versions>>)>,
+    files: Mutex<Files>,
+}
+
+/// Versions of files as of one commit.
+#[derive(Default)]
+struct Files {
+    head: Option<String>,
+    versions: BTreeMap<WsPath, Arc<Versions>>,
 }
 
 type Tree = BTreeMap<String, TreeEntry>;
@@ -125,10 +131,10 @@ impl History {
     fn shown_versions(&self, path: &WsPath) -> anyhow::Result<Arc<Versions>> {
         let head = self.past.head()?;
         let mut files = self.shown.files.lock();
-        if files.0 != head {
-            *files = (head, BTreeMap::new());
+        if files.head != head {
+            *files = Files { head, versions: BTreeMap::new() };
         }
-        if let Some(versions) = files.1.get(path) {
+        if let Some(versions) = files.versions.get(path) {
             return Ok(versions.clone());
         }
         let zone = TimeZone::system();
@@ -137,7 +143,7 @@ impl History {
             Some((name, Place::File { blob: version.blob?, executable, at }))
         });
         let versions = Arc::new(versions.collect());
-        put(&mut files.1, path.clone(), Arc::clone(&versions));
+        put(&mut files.versions, path.clone(), Arc::clone(&versions));
         Ok(versions)
     }
 }

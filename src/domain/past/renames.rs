@@ -98,7 +98,7 @@ fn share(old: &HashMap<&[u8], usize>, new: &[u8]) -> usize {
     }
     let len = |lines: &HashMap<&[u8], usize>| lines.iter().map(|(line, count)| line.len() * count).sum::<usize>();
     let longer = len(old).max(new.len());
-    if longer == 0 { 0 } else { both * 100 / longer }
+    (both * 100).checked_div(longer).unwrap_or(0)
 }
 
 #[cfg(test)]
