@@ -21,6 +21,7 @@ mod remote;
 mod report;
 mod resolve;
 mod restore;
+mod search;
 mod serve;
 
 use clap::{Args, Parser, Subcommand};
@@ -90,6 +91,8 @@ enum Command {
     Resolve(resolve::ResolveArgs),
     /// List tickets that a query asks for
     List(list::ListArgs),
+    /// Find words in tickets, comments and specs, the best hits first
+    Search(search::SearchArgs),
     /// Show the commits of the workspace or a folder, or what each did to a file, field by field
     Log(log::LogArgs),
     /// Show who gave each field of a ticket its value
@@ -134,7 +137,7 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         std::env::set_current_dir(directory)
             .map_err(|error| failure::because(format!("{} cannot be entered", directory.display()), error))?;
     }
-    let mut out = Output::new(stdout, cli.global.json);
+    let mut out = Output::new(stdout, cli.global.json).with_emphasis();
     match cli.command {
         Command::Init(args) => init::run(&args, &mut out),
         Command::Mount(args) => mount::mount(&args, &mut out),
@@ -149,6 +152,7 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         Command::Unlink(args) => link::unlink(args, &mut out),
         Command::Resolve(args) => resolve::run(args, &mut out),
         Command::List(args) => list::run(&args, &mut out),
+        Command::Search(args) => search::run(&args, &mut out),
         Command::Log(args) => log::run(&args, &mut out),
         Command::Blame(args) => blame::run(&args, &mut out),
         Command::Diff(args) => diff::run(&args, &mut out),

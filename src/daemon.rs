@@ -3,6 +3,7 @@
 //! Whoever has the engine holds the workspace's lock; everybody else asks over its socket. [`ask`] does whichever is right.
 
 mod alarm;
+mod bell;
 mod commit;
 mod conflicts;
 pub mod control;
@@ -13,6 +14,7 @@ mod engine;
 mod field;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 mod host;
+mod lazily;
 mod list;
 pub mod location;
 mod lock;
@@ -28,6 +30,7 @@ mod replay;
 pub mod report;
 mod restore;
 pub mod run;
+mod search;
 mod serve;
 mod settings;
 mod shelf;

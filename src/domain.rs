@@ -27,6 +27,7 @@ pub mod save;
 pub mod schema;
 pub mod snapshot;
 pub mod text;
+pub mod texts;
 pub mod tie;
 pub mod view;
 

@@ -1,6 +1,9 @@
 //! `list`: the tickets that a query asks for, as a table.
 
-use super::{ask::locate, output::Output};
+use super::{
+    ask::locate,
+    output::{Output, width},
+};
 use crate::{
     daemon::{
         self,
@@ -65,15 +68,6 @@ fn cells(ticket: &TicketRow) -> [String; 5] {
     let cell = |text: &str| shortened(&one_line(text), MAX_COLUMN);
     let path = ticket.path.as_str().to_owned();
     [path, cell(&field("status")), cell(&field("priority")), cell(&field("assignee")), one_line(&ticket.title)]
-}
-
-/// Columns of the terminal, where there is one.
-fn width() -> Option<usize> {
-    if let Some(columns) = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()) {
-        return Some(columns);
-    }
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    (size.ws_col > 0).then(|| size.ws_col.into())
 }
 
 #[cfg(test)]

@@ -5,22 +5,32 @@
 use crate::domain::{
     Timestamp,
     text::{printable, printable_json},
+    texts::MARKS,
 };
 use serde::Serialize;
 use std::{
     fmt::Display,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
 };
 
 /// Where a command prints, and in which form.
 pub struct Output<'a> {
     to: &'a mut dyn Write,
     json: bool,
+    /// Whether what matters is shown bold.
+    emphasis: bool,
 }
 
 impl<'a> Output<'a> {
     pub fn new(to: &'a mut dyn Write, json: bool) -> Self {
-        Self { to, json }
+        Self { to, json, emphasis: false }
+    }
+
+    /// For the terminal, if it is one and nobody objects.
+    pub fn with_emphasis(self) -> Self {
+        let objects = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self { emphasis: io::stdout().is_terminal() && !objects && !is_dumb, ..self }
     }
 
     /// Whether a program reads it.
@@ -31,6 +41,19 @@ impl<'a> Output<'a> {
     /// One line for people.
     pub fn line(&mut self, text: impl Display) -> io::Result<()> {
         writeln!(self.to, "{}", printable(&text.to_string()))
+    }
+
+    /// One line for people, in which [`MARKS`] stand around what matters.
+    pub fn marked(&mut self, text: impl Display) -> io::Result<()> {
+        const BOLD: [&str; 2] = ["\u{1b}[1m", "\u{1b}[0m"];
+        let text = text.to_string();
+        let mut line = String::new();
+        for part in text.split_inclusive(MARKS) {
+            let mark = MARKS.iter().position(|mark| part.ends_with(*mark));
+            line.push_str(&printable(part.trim_end_matches(MARKS)));
+            line.push_str(mark.filter(|_| self.emphasis).map_or("", |mark| BOLD[mark]));
+        }
+        writeln!(self.to, "{line}")
     }
 
     /// One line of JSON.
@@ -51,6 +74,15 @@ impl<'a> Output<'a> {
     pub fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+}
+
+/// Columns of the terminal, where there is one.
+pub fn width() -> Option<usize> {
+    if let Some(columns) = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()) {
+        return Some(columns);
+    }
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then(|| size.ws_col.into())
 }
 
 /// A moment in the reader's own time zone.

@@ -39,6 +39,7 @@ pub fn outcome(response: &Response) -> Outcome<'_> {
         Response::Status(_)
         | Response::Commit(_)
         | Response::List(_)
+        | Response::Search(_)
         | Response::Restore(_)
         | Response::Unmount(_)
         | Response::Done => return Outcome::Done,
@@ -58,8 +59,8 @@ pub fn print(response: &Response, out: &mut Output) -> io::Result<()> {
         Response::Resolve(report) => out.value(report, resolve),
         Response::Tie(report) => out.value(report, tie),
         Response::Restore(report) => out.value(report, restored),
-        // `list` prints by itself: what fits a line depends on the terminal.
-        Response::List(_) | Response::Done | Response::Failed { .. } => Ok(()),
+        // `list` and `search` print by themselves: what fits a line depends on the terminal.
+        Response::List(_) | Response::Search(_) | Response::Done | Response::Failed { .. } => Ok(()),
     }
 }
 

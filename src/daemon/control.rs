@@ -3,8 +3,8 @@
 use super::{
     Engine, Location,
     report::{
-        CommitReport, FlushReport, ListReport, ResolveReport, RestoreReport, Status, SyncReport, TieReport,
-        UnmountReport,
+        CommitReport, FlushReport, ListReport, ResolveReport, RestoreReport, SearchReport, Status, SyncReport,
+        TieReport, UnmountReport,
     },
 };
 use crate::domain::path::WsPath;
@@ -65,6 +65,11 @@ pub enum Request {
     /// The tickets that a query asks for.
     List {
         query: String,
+    },
+    /// The files that have the words of a query, so many at most.
+    Search {
+        query: String,
+        at_most: usize,
     },
     /// Makes files again what they were in a commit.
     Restore {
@@ -138,6 +143,7 @@ pub enum Response {
     Resolve(ResolveReport),
     Tie(TieReport),
     List(ListReport),
+    Search(SearchReport),
     Restore(RestoreReport),
     Unmount(UnmountReport),
     /// It is done, or will be soon.

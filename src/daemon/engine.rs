@@ -3,10 +3,12 @@
 use super::{
     Location,
     control::{Request, Response},
+    lazily::Lazily,
     lock::Lock,
     past::History,
     remotes::Remotes,
     report::{CommitReport, FlushReport, Status, SyncReport},
+    search::Search,
     settings,
     shelf::Shelf,
     tidy::Tidier,
@@ -45,8 +47,8 @@ pub struct Engine {
     /// Held while a commit is made: the committer, `commit` and `flush` may ask at the same time.
     pub(super) committing: Mutex<()>,
     pub(super) tidier: Tidier,
-    /// Opened by whoever asks first.
-    history: Mutex<Option<Arc<History>>>,
+    history: Lazily<History>,
+    pub(super) search: Lazily<Search>,
     pub(super) role: RwLock<Role>,
     /// Whether the index has every file, once that is known.
     caught_up: (Mutex<Option<bool>>, Condvar),
@@ -124,7 +126,8 @@ impl Engine {
             clock,
             committing: Mutex::new(()),
             tidier: Tidier::default(),
-            history: Mutex::default(),
+            history: Lazily::default(),
+            search: Lazily::default(),
             role: RwLock::new(Role { running: "stopped", ..Role::default() }),
             caught_up: Default::default(),
             _lock: lock,
@@ -247,6 +250,7 @@ impl Engine {
             Request::Link { ticket, remote, key } => Response::Tie(self.link(ticket, remote, key.as_deref())?),
             Request::Unlink { ticket, remote } => Response::Tie(self.unlink(ticket, remote)?),
             Request::List { query } => Response::List(self.list(query)?),
+            Request::Search { query, at_most } => Response::Search(self.search(query, *at_most)?),
             Request::Restore { commit, files } => Response::Restore(self.restore(commit, files)?),
             Request::New(ticket) => Response::Tie(self.new_ticket(ticket)?),
             Request::Follow { .. } | Request::Unmount { .. } => bail!("only a running daemon can do that"),
@@ -288,20 +292,16 @@ impl Engine {
 
     /// History in tables; not yet in step with what was committed last.
     pub(super) fn history(&self) -> anyhow::Result<Arc<History>> {
-        let mut history = self.history.lock();
-        if history.is_none() {
-            *history = Some(Arc::new(History::open(self.repo.clone(), &self.at.state)?));
-        }
-        Ok(history.clone().expect("it was just opened"))
+        self.history.get(|| History::open(self.repo.clone(), &self.at.state))
     }
 
     /// There may be new commits.
     pub(super) fn wake_history(&self) {
-        self.history.lock().iter().for_each(|history| history.wake());
+        self.history.if_open().iter().for_each(|history| history.wake());
     }
 
     pub(super) fn stop_history(&self) {
-        self.history.lock().iter().for_each(|history| history.stop());
+        self.history.if_open().iter().for_each(|history| history.stop());
     }
 
     /// What this process is there for.

@@ -10,12 +10,17 @@ use anyhow::anyhow;
 impl Engine {
     /// The tickets as they last settled, in the order of the query.
     pub(super) fn list(&self, text: &str) -> anyhow::Result<ListReport> {
-        let query = Query::parse(text, &self.settler.schema()).map_err(|error| {
-            // What is wrong is pointed at.
-            anyhow!("the query is wrong at {error}\n{text}\n{:>column$}", '^', column = error.column)
-        })?;
+        let query = self.parse(text)?;
+        self.ready_for(&query)?;
         let catalog = self.catalog();
         Ok(ListReport { tickets: query.select(&catalog, &self.moment()).iter().map(|card| row(card)).collect() })
+    }
+
+    pub(super) fn parse(&self, text: &str) -> anyhow::Result<Query> {
+        Query::parse(text, &self.settler.schema()).map_err(|error| {
+            // What is wrong is pointed at.
+            anyhow!("the query is wrong at {error}\n{text}\n{:>column$}", '^', column = error.column)
+        })
     }
 }
 

@@ -3,8 +3,8 @@
 mod meanings;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 mod places;
-mod watch;
 
+use super::bell::Bell;
 use crate::{
     domain::{
         past::{self, Placed, Version},
@@ -21,7 +21,7 @@ use jiff::{
 };
 use meanings::Meanings;
 use parking_lot::Mutex;
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 /// Commits that are taken over in one transaction.
 const BATCH: usize = 200;
@@ -32,7 +32,7 @@ pub struct History {
     past: Past,
     /// Whoever brings it in step.
     catching_up: Mutex<()>,
-    pace: watch::Pace,
+    bell: Bell,
     #[cfg(all(feature = "fuse", target_os = "linux"))]
     shown: places::Shown,
 }
@@ -53,7 +53,7 @@ impl History {
             repo,
             past,
             catching_up: Mutex::default(),
-            pace: watch::Pace::default(),
+            bell: Bell::default(),
             #[cfg(all(feature = "fuse", target_os = "linux"))]
             shown: places::Shown::default(),
         })
@@ -62,6 +62,21 @@ impl History {
     /// Whether it says what HEAD says.
     pub fn is_in_step(&self) -> anyhow::Result<bool> {
         Ok(self.repo.head()? == self.past.head()?)
+    }
+
+    /// There may be new commits.
+    pub fn wake(&self) {
+        self.bell.ring();
+    }
+
+    pub fn stop(&self) {
+        self.bell.stop();
+    }
+
+    /// Brings it in step whenever it is woken, until [`History::stop`].
+    pub fn run(&self) {
+        let work = || self.catch_up(|_| !self.bell.is_stopped());
+        self.bell.answer(Duration::ZERO, work, "history is not in step");
     }
 
     /// Takes over the commits that are new. `progress` is told after each batch, and ends it by answering false: what was

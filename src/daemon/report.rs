@@ -119,6 +119,30 @@ pub struct TicketRow {
     pub updated: Timestamp,
 }
 
+/// Files that have the words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchReport {
+    /// The best first.
+    pub hits: Vec<Hit>,
+    /// Whether there are others.
+    pub more: bool,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hit {
+    pub path: WsPath,
+    /// `ticket`, `inbox`, `comment` or `spec`.
+    pub kind: String,
+    /// The ticket that it is, or is a comment on.
+    pub ticket: Option<WsPath>,
+    /// At which the first of the words stands; 1 where they are in the title only.
+    pub line: usize,
+    pub title: String,
+    /// A part of the text, the words marked.
+    pub text: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettledReport {
     pub remote: String,

@@ -119,6 +119,7 @@ impl Session {
                 engine.remotes.wake();
             }
             engine.wake_history();
+            engine.wake_search();
             memory::give_back();
         };
         self.catching_up = Some(thread::Builder::new().name("catch-up".into()).spawn(catch_up)?);
@@ -155,6 +156,7 @@ impl Session {
         self.committer.stop();
         self.engine.tidier.stop();
         self.engine.stop_history();
+        self.engine.stop_search();
         self.engine.settler.stop();
         self.feed.close();
         self.threads.into_iter().for_each(join);
@@ -195,6 +197,7 @@ fn listen_to_events(engine: &Arc<Engine>, feed: &Arc<Feed>, committer: &Arc<Comm
     engine.settler.on_settled(Box::new(move |paths| {
         if let Some(engine) = weak.upgrade() {
             engine.reshelve(paths);
+            engine.wake_search();
         }
     }));
 }
@@ -220,6 +223,14 @@ fn start_threads(engine: &Arc<Engine>, committer: &Arc<Committer>) -> anyhow::Re
     // Without it there are no views of the past; everything else goes on.
     match engine.history() {
         Ok(history) => threads.push(thread::Builder::new().name("history".into()).spawn(move || history.run())?),
+        Err(error) => tracing::warn!("{error:#}"),
+    }
+    match engine.texts() {
+        Ok(search) => {
+            let searching = engine.clone();
+            let run = move || searching.keep_searchable(&search);
+            threads.push(thread::Builder::new().name("search".into()).spawn(run)?);
+        }
         Err(error) => tracing::warn!("{error:#}"),
     }
     Ok(threads)

@@ -73,6 +73,13 @@ impl Held {
     }
 }
 
+impl Shelf {
+    /// Views that ask for words may show other tickets.
+    pub fn texts_changed(&self) {
+        self.0.write().catalog.texts_changed();
+    }
+}
+
 impl Engine {
     /// The tickets as they last settled, or as a view has made them since.
     pub(super) fn catalog(&self) -> MappedRwLockReadGuard<'_, Catalog> {
@@ -98,6 +105,10 @@ impl Engine {
         held.catalog.set_schema(self.settler.schema());
         held.catalog.set_me(&self.me());
         held.catalog.set_saved(self.saved_views());
+        match self.texts() {
+            Ok(texts) => held.catalog.set_texts(texts),
+            Err(error) => tracing::warn!("words are looked for in titles only: {error:#}"),
+        }
         self.store.each_ticket(|path, file, times| held.take_over(&path, Some(&file), times))?;
         held.filled = Some(whole);
         Ok(())

@@ -8,7 +8,13 @@ mod relations;
 
 pub use card::{Card, MAX_NAME, Times, legal_name, numbered};
 
-use super::{path::WsPath, schema::Schema, snapshot::Snapshot, view::SavedView};
+use super::{
+    path::WsPath,
+    schema::Schema,
+    snapshot::Snapshot,
+    texts::{Texts, Words},
+    view::SavedView,
+};
 use std::{
     borrow::Borrow,
     cmp::Ordering,
@@ -30,7 +36,9 @@ pub struct Catalog {
     cards: BTreeSet<ByPath>,
     /// By text: which tickets it stands for, and which refer to it.
     texts: HashMap<Word, Vec<(Role, Arc<Card>)>>,
-    words: Words,
+    shared: Shared,
+    /// Who knows what is written in the tickets.
+    written: Option<Arc<dyn Texts>>,
     saved: BTreeMap<String, Arc<SavedView>>,
 }
 
@@ -71,7 +79,7 @@ impl Catalog {
     }
 
     pub fn set_me(&mut self, names: &[String]) {
-        self.me = names.iter().map(|name| self.words.get(name)).collect();
+        self.me = names.iter().map(|name| self.shared.get(name)).collect();
         self.version += 1;
     }
 
@@ -85,19 +93,35 @@ impl Catalog {
         self.version += 1;
     }
 
+    /// Who is asked for words from now on.
+    pub fn set_texts(&mut self, texts: Arc<dyn Texts>) {
+        self.written = Some(texts);
+        self.version += 1;
+    }
+
+    /// What is written in some tickets has changed.
+    pub fn texts_changed(&mut self) {
+        self.version += 1;
+    }
+
+    /// Whether these words are written in a ticket. Without anybody to ask, no.
+    pub fn says(&self, card: &Card, words: &Words) -> bool {
+        self.written.as_ref().is_some_and(|texts| texts.having(words).contains(&card.path))
+    }
+
     /// Takes over what a file is: a ticket, a text in the inbox, or (`None`, or anything else) nothing that views show.
     pub fn put(&mut self, path: &WsPath, file: Option<&Snapshot>, times: Times) {
         let was = self.remove(path);
         let Some(file) = file.filter(|file| Card::is_of(file)) else { return };
         let number = was.map_or_else(|| self.free_number(path), |was| was.number());
-        let card = Card::new(path, file, times, number, &self.schema, &mut self.words);
+        let card = Card::new(path, file, times, number, &self.schema, &mut self.shared);
         self.add(Arc::new(card));
     }
 
     /// Forgets every ticket.
     pub fn clear(&mut self) {
-        let Self { version, schema, me, saved, .. } = std::mem::take(self);
-        *self = Self { version: version + 1, schema, me, saved, ..Self::default() };
+        let Self { version, schema, me, saved, written, .. } = std::mem::take(self);
+        *self = Self { version: version + 1, schema, me, saved, written, ..Self::default() };
     }
 
     /// What is read from now on is read by this schema.
@@ -148,11 +172,11 @@ impl Catalog {
 
     fn add(&mut self, card: Arc<Card>) {
         for (role, text) in roles(&card) {
-            let text = self.words.get(text);
+            let text = self.shared.get(text);
             self.texts.entry(text).or_insert_with(|| Vec::with_capacity(1)).push((role, card.clone()));
         }
         self.cards.insert(ByPath(card));
-        self.words.sweep();
+        self.shared.sweep();
     }
 
     /// A number that gives the file a name of its own in views. It keeps it for as long as it is there: a name that
@@ -177,13 +201,13 @@ fn roles(card: &Card) -> impl Iterator<Item = (Role, &str)> {
 
 /// Texts that are kept once.
 #[derive(Debug, Default)]
-struct Words {
+struct Shared {
     kept: HashSet<Word>,
     /// At this many, those that nobody needs any more go.
     limit: usize,
 }
 
-impl Words {
+impl Shared {
     fn get(&mut self, text: &str) -> Word {
         match self.kept.get(text) {
             Some(word) => word.clone(),

@@ -10,6 +10,7 @@ use super::{
     Timestamp,
     catalog::{Card, Catalog},
     schema::StatusKind,
+    texts::{Sought, Words},
 };
 use jiff::{civil::Date, tz::TimeZone};
 use std::{fmt, sync::Arc};
@@ -33,8 +34,8 @@ struct Term {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Test {
-    /// The title has these words, in small letters.
-    Text(String),
+    /// These words are written in it.
+    Text(Words),
     /// One of the values is one of these.
     Has(Subject, Vec<Wanted>),
     /// There is any value.
@@ -177,6 +178,23 @@ impl Query {
     /// Whether a ticket's being there depends on others: only so many are taken.
     pub fn is_limited(&self) -> bool {
         self.limit.is_some()
+    }
+
+    /// The words that it asks for.
+    pub fn sought(&self) -> Sought {
+        let mut sought = Sought::default();
+        for term in &self.terms {
+            if let Test::Text(words) = &term.test {
+                if term.not { &mut sought.none } else { &mut sought.all }.push(words.clone());
+            }
+        }
+        sought
+    }
+
+    /// What it asks for apart from words; `None`: nothing.
+    pub fn without_words(self) -> Option<Self> {
+        let terms: Vec<_> = self.terms.into_iter().filter(|term| !matches!(term.test, Test::Text(_))).collect();
+        (!terms.is_empty()).then_some(Self { terms, ..self })
     }
 
     /// Whether a ticket is one of those that are asked for, if there may be any number of them.

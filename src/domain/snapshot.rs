@@ -113,7 +113,7 @@ impl Snapshot {
 }
 
 /// Whether a file is read as Markdown; of all others only the bytes count.
-fn is_text(kind: &Kind, path: &WsPath) -> bool {
+pub fn is_text(kind: &Kind, path: &WsPath) -> bool {
     match kind {
         Kind::Ticket | Kind::Comment { .. } | Kind::Inbox => true,
         Kind::Spec => path.extension() == Some("md"),

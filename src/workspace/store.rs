@@ -13,11 +13,13 @@ mod past;
 mod recovery;
 mod schema;
 mod seal;
+mod texts;
 
 pub(in crate::workspace) use files::{Fingerprint, sync_keys};
 pub use files::{Known, Settled};
 pub use outbox::{OutboxEntry, OutboxState};
 pub use past::{Chronicler, Latest, Past, PastBlob, PastCommit, PastFile};
+pub use texts::{Excerpt, Found, Text, Texts};
 
 use crate::{domain::event::Event, fault};
 use database::Database;

@@ -88,7 +88,7 @@ impl History {
     }
 
     fn in_step(&self) -> anyhow::Result<()> {
-        if self.is_in_step_within(PATIENCE)? { Ok(()) } else { Err(Errno(libc::EBUSY).into()) }
+        if self.bell.done_within(PATIENCE, || self.is_in_step())? { Ok(()) } else { Err(Errno(libc::EBUSY).into()) }
     }
 
     fn tree(&self, id: &str) -> anyhow::Result<Arc<Tree>> {

@@ -1,6 +1,6 @@
 //! What views and queries need to know of one ticket.
 
-use super::{Word, Words};
+use super::{Shared, Word};
 use crate::domain::{
     Timestamp, Value,
     layout::Kind,
@@ -54,7 +54,7 @@ impl Card {
         times: Times,
         number: u32,
         schema: &Schema,
-        words: &mut Words,
+        words: &mut Shared,
     ) -> Self {
         let sync = file.fields.get("sync");
         let remotes = sync.and_then(Value::as_object).into_iter().flat_map(|ties| ties.keys());

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 impl Test {
     pub(super) fn holds(&self, catalog: &Catalog, card: &Card, moment: &Moment) -> bool {
         match self {
-            Self::Text(words) => contains(&card.title, words),
+            Self::Text(words) => words.are_part_of(&card.title) || catalog.says(card, words),
             Self::Has(subject, wanted) => {
                 wanted.iter().any(|wanted| wanted.is_met(&Look { subject, catalog, card, moment }))
             }
@@ -125,11 +125,6 @@ impl Bound {
             at => at,
         }
     }
-}
-
-/// Whether a text has these words, which are in small letters.
-fn contains(text: &str, words: &str) -> bool {
-    text.to_lowercase().contains(words)
 }
 
 /// Whether a text is a pattern in which `*` stands for any text; in time linear in both but for the stars.

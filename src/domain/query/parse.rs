@@ -7,6 +7,7 @@ use super::{Measure, Order, Query, QueryError, State, Subject, Term, Test};
 use crate::domain::{
     nearest::nearest,
     schema::{FieldKind, Schema, StatusKind},
+    texts::Words,
 };
 use lexer::{Item, Part, Text};
 
@@ -65,7 +66,7 @@ impl Query {
         match part {
             Part::Words { not, words } => {
                 refuse_operator(&words)?;
-                self.terms.push(Term { not, test: Test::Text(words.text.to_lowercase()) });
+                self.terms.push(Term { not, test: Test::Text(Words::new(&words.text, words.quoted)) });
             }
             Part::Pair { not, name, items } => match name.text.as_str() {
                 "sort" if !not => self.order.extend(each(&items, |item| order(item, schema))?),
@@ -126,7 +127,7 @@ fn limit(item: &Text) -> Result<usize, QueryError> {
     number.ok_or_else(|| error(item.column, format!("`{}` is no number of tickets", item.text), None))
 }
 
-/// People write these in other search boxes; taken as words of a title they would find nothing, without a word.
+/// People write these in other search boxes; taken as words of a text they would find nothing, without a word.
 fn refuse_operator(words: &Text) -> Result<(), QueryError> {
     match words.text.as_str() {
         "OR" | "AND" | "NOT" if !words.quoted => {

@@ -4,6 +4,7 @@ use super::{StoreError, seal::Seal};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::{
+    fs, io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -60,6 +61,21 @@ impl Database {
             readers: Mutex::default(),
             damaged: Arc::default(),
         })
+    }
+
+    /// Opens or makes what is derived from something else: a damaged file is made anew.
+    pub fn open_derived(file: &Path, steps: &[&str]) -> Result<Self, StoreError> {
+        match Self::open(file, Durability::Normal, steps) {
+            Err(StoreError::Sqlite(error)) if is_damage(&error) => {
+                for end in ["", "-wal", "-shm"] {
+                    let mut part = file.as_os_str().to_owned();
+                    part.push(end);
+                    remove(Path::new(&part))?;
+                }
+                Self::open(file, Durability::Normal, steps)
+            }
+            opened => opened,
+        }
     }
 
     /// Seals the file when the seal is dropped, which must come after this.
@@ -133,6 +149,18 @@ impl Database {
         configure(&reader)?;
         reader.pragma_update(None, "cache_size", READER_CACHE)?;
         Ok(reader)
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, ReadOnly};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase | ReadOnly))
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -234,6 +234,8 @@ impl Store {
                     let updated = fingerprint.map(|print| print.mtime).or(at.map(nanoseconds));
                     insert(transaction, &settled.path, snapshot, fingerprint, (created.or(updated), updated))?;
                 }
+                let query = "INSERT OR REPLACE INTO unsearched (path) VALUES (?)";
+                transaction.prepare_cached(query)?.execute([settled.path.as_str()])?;
             }
             Ok(())
         })
@@ -286,6 +288,7 @@ pub(super) fn read_through(index: &Database) -> Result<(), StoreError> {
         })?;
         each("SELECT path, snapshot FROM snapshots", |row| path(row, 0).and(json::<Snapshot>(row, 1)).map(drop))?;
         each("SELECT path FROM keys", |row| path(row, 0).map(drop))?;
+        each("SELECT path FROM unsearched", |row| path(row, 0).map(drop))?;
         each("SELECT problem FROM problems", |row| json::<Problem>(row, 0).map(drop))
     })
 }
@@ -341,7 +344,7 @@ fn insert(
     Ok(())
 }
 
-fn kind_name(kind: &Kind) -> &'static str {
+pub(super) fn kind_name(kind: &Kind) -> &'static str {
     match kind {
         Kind::Ticket => "ticket",
         Kind::Comment { .. } => "comment",

@@ -4,7 +4,7 @@
 
 use super::{
     StoreError,
-    database::{Database, Durability},
+    database::Database,
     files::range,
     history::{collect, json, path},
     schema,
@@ -15,7 +15,7 @@ use crate::domain::{
     path::WsPath,
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
-use std::{fs, io, path::Path};
+use std::{fs, path::Path};
 
 const FILE: &str = "history.db";
 /// The note of the commit whose files `files_latest` has.
@@ -76,16 +76,7 @@ impl Past {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(dir)?;
         let file = dir.join(FILE);
-        let open = || Database::open(&file, Durability::Normal, schema::PAST);
-        let database = match open() {
-            Err(StoreError::TooNew) => return Err(StoreError::TooNew),
-            Err(StoreError::Sqlite(error)) if is_damage(&error) => {
-                ["", "-wal", "-shm"].iter().try_for_each(|end| remove(&dir.join(format!("{FILE}{end}"))))?;
-                open()?
-            }
-            opened => opened?,
-        };
-        Ok(Self { database })
+        Ok(Self { database: Database::open_derived(&file, schema::PAST)? })
     }
 
     pub fn knows(&self, commit: &str) -> Result<bool, StoreError> {
@@ -199,18 +190,6 @@ impl Past {
     /// How many commits there are.
     pub fn count(&self) -> Result<usize, StoreError> {
         self.database.read(|connection| Ok(connection.query_row("SELECT count(*) FROM commits", [], |row| row.get(0))?))
-    }
-}
-
-fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, ReadOnly};
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase | ReadOnly))
-}
-
-fn remove(file: &Path) -> io::Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

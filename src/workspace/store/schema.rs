@@ -123,6 +123,16 @@ pub(super) const INDEX: &[&str] = &[
     ALTER TABLE files ADD COLUMN updated INTEGER;
     UPDATE files SET created = mtime, updated = mtime;
 ",
+    "
+    -- Files whose text `search.db` does not have yet.
+    CREATE TABLE unsearched (
+        n INTEGER PRIMARY KEY AUTOINCREMENT,      -- grows whenever the file settles
+        path TEXT NOT NULL UNIQUE
+    );
+    -- Another index has another id: what was derived from the former one is not of it.
+    CREATE TABLE identity (id TEXT NOT NULL);
+    INSERT INTO identity VALUES (lower(hex(randomblob(16))));
+",
 ];
 
 /// `history.db`: derived from git.
@@ -185,4 +195,29 @@ pub(super) const PAST: &[&str] = &["
         key TEXT PRIMARY KEY,
         value TEXT NOT NULL
     ) WITHOUT ROWID;
+"];
+
+/// `search.db`: derived from the files.
+pub(super) const TEXTS: &[&str] = &["
+    CREATE TABLE texts (
+        id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,                       -- ticket, inbox, comment, spec
+        ticket TEXT,                              -- that it belongs to; NULL: none
+        line INTEGER NOT NULL,                    -- of the file, at which the body begins
+        title TEXT NOT NULL,
+        body TEXT NOT NULL
+    );
+    CREATE VIRTUAL TABLE words USING fts5 (
+        title, body, content = 'texts', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
+    );
+    -- A word in the title says more.
+    INSERT INTO words (words, rank) VALUES ('rank', 'bm25(8.0, 1.0)');
+    CREATE TRIGGER text_came AFTER INSERT ON texts BEGIN
+        INSERT INTO words (rowid, title, body) VALUES (new.id, new.title, new.body);
+    END;
+    CREATE TRIGGER text_went AFTER DELETE ON texts BEGIN
+        INSERT INTO words (words, rowid, title, body) VALUES ('delete', old.id, old.title, old.body);
+    END;
+    CREATE TABLE follows (id TEXT NOT NULL);      -- the index whose files these are
 "];
