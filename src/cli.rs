@@ -21,8 +21,10 @@ mod remote;
 mod report;
 mod resolve;
 mod restore;
+mod schema;
 mod search;
 mod serve;
+mod sql;
 
 use clap::{Args, Parser, Subcommand};
 use output::Output;
@@ -93,6 +95,11 @@ enum Command {
     List(list::ListArgs),
     /// Find words in tickets, comments and specs, the best hits first
     Search(search::SearchArgs),
+    /// Ask in SQL about tickets, comments, events, history and git's objects; change tickets by it
+    Sql(sql::SqlArgs),
+    /// Show what tickets may say, and check that they do
+    #[command(subcommand)]
+    Schema(schema::SchemaCommand),
     /// Show the commits of the workspace or a folder, or what each did to a file, field by field
     Log(log::LogArgs),
     /// Show who gave each field of a ticket its value
@@ -137,7 +144,7 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         std::env::set_current_dir(directory)
             .map_err(|error| failure::because(format!("{} cannot be entered", directory.display()), error))?;
     }
-    let mut out = Output::new(stdout, cli.global.json).with_emphasis();
+    let mut out = Output::new(stdout, cli.global.json).for_stdout();
     match cli.command {
         Command::Init(args) => init::run(&args, &mut out),
         Command::Mount(args) => mount::mount(&args, &mut out),
@@ -153,6 +160,8 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         Command::Resolve(args) => resolve::run(args, &mut out),
         Command::List(args) => list::run(&args, &mut out),
         Command::Search(args) => search::run(&args, &mut out),
+        Command::Sql(args) => sql::run(&args, &mut out),
+        Command::Schema(command) => schema::run(&command, &mut out),
         Command::Log(args) => log::run(&args, &mut out),
         Command::Blame(args) => blame::run(&args, &mut out),
         Command::Diff(args) => diff::run(&args, &mut out),

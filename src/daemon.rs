@@ -4,6 +4,7 @@
 
 mod alarm;
 mod bell;
+mod changes;
 mod commit;
 mod conflicts;
 pub mod control;
@@ -34,6 +35,7 @@ mod search;
 mod serve;
 mod settings;
 mod shelf;
+pub mod tables;
 mod tickets;
 mod tidy;
 mod torn;

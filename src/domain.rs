@@ -4,8 +4,10 @@
 //! rule of trackfs can be tested without a disk, a kernel or a network.
 
 pub mod catalog;
+pub mod cell;
 pub mod diff;
 pub mod document;
+pub mod edit;
 pub mod event;
 pub mod issue;
 pub mod layout;

@@ -300,6 +300,11 @@ impl Repo {
         tracking::read(&self.local(), remote, &self.tracked)
     }
 
+    /// Remotes that there is a [`Repo::tracking`] of.
+    pub fn tracked(&self) -> Result<Vec<String>, GitError> {
+        tracking::remotes(&self.local())
+    }
+
     /// The commit that [`Repo::tracking`] would read; `None` when there is none.
     pub fn tracking_tip(&self, remote: &str) -> Result<Option<String>, GitError> {
         tracking::tip_of(&self.local(), remote)

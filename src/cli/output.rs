@@ -17,20 +17,22 @@ use std::{
 pub struct Output<'a> {
     to: &'a mut dyn Write,
     json: bool,
+    is_terminal: bool,
     /// Whether what matters is shown bold.
     emphasis: bool,
 }
 
 impl<'a> Output<'a> {
     pub fn new(to: &'a mut dyn Write, json: bool) -> Self {
-        Self { to, json, emphasis: false }
+        Self { to, json, is_terminal: false, emphasis: false }
     }
 
-    /// For the terminal, if it is one and nobody objects.
-    pub fn with_emphasis(self) -> Self {
+    /// For standard output: if it is a terminal and nobody objects, what matters is bold.
+    pub fn for_stdout(self) -> Self {
         let objects = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { emphasis: io::stdout().is_terminal() && !objects && !is_dumb, ..self }
+        let is_terminal = io::stdout().is_terminal();
+        Self { is_terminal, emphasis: is_terminal && !objects && !is_dumb, ..self }
     }
 
     /// Whether a program reads it.
@@ -54,6 +56,14 @@ impl<'a> Output<'a> {
             line.push_str(mark.filter(|_| self.emphasis).map_or("", |mark| BOLD[mark]));
         }
         writeln!(self.to, "{line}")
+    }
+
+    /// Lines for programs, byte for byte, but for what would drive a terminal that reads them.
+    pub fn exactly(&mut self, text: &str) -> io::Result<()> {
+        if !self.is_terminal {
+            return self.to.write_all(text.as_bytes());
+        }
+        text.lines().try_for_each(|line| self.line(line))
     }
 
     /// One line of JSON.

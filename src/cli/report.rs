@@ -40,6 +40,7 @@ pub fn outcome(response: &Response) -> Outcome<'_> {
         | Response::Commit(_)
         | Response::List(_)
         | Response::Search(_)
+        | Response::Change(_)
         | Response::Restore(_)
         | Response::Unmount(_)
         | Response::Done => return Outcome::Done,
@@ -59,8 +60,8 @@ pub fn print(response: &Response, out: &mut Output) -> io::Result<()> {
         Response::Resolve(report) => out.value(report, resolve),
         Response::Tie(report) => out.value(report, tie),
         Response::Restore(report) => out.value(report, restored),
-        // `list` and `search` print by themselves: what fits a line depends on the terminal.
-        Response::List(_) | Response::Search(_) | Response::Done | Response::Failed { .. } => Ok(()),
+        // `list`, `search` and `sql` print by themselves: what fits a line depends on the terminal.
+        Response::List(_) | Response::Search(_) | Response::Change(_) | Response::Done | Response::Failed { .. } => Ok(()),
     }
 }
 

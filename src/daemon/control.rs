@@ -3,14 +3,15 @@
 use super::{
     Engine, Location,
     report::{
-        CommitReport, FlushReport, ListReport, ResolveReport, RestoreReport, SearchReport, Status, SyncReport,
+        ChangeReport, CommitReport, FlushReport, ListReport, ResolveReport, RestoreReport, SearchReport, Status, SyncReport,
         TieReport, UnmountReport,
     },
 };
-use crate::domain::path::WsPath;
+use crate::domain::{edit::Edit, path::WsPath, snapshot::ContentHash};
 use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, BufRead, BufReader, Write},
     os::{
@@ -70,6 +71,11 @@ pub enum Request {
     Search {
         query: String,
         at_most: usize,
+    },
+    /// Changes many tickets: what would become of them, or (as they were `expected` to be) what became of them.
+    Change {
+        edits: Vec<Edit>,
+        expected: Option<BTreeMap<WsPath, Option<ContentHash>>>,
     },
     /// Makes files again what they were in a commit.
     Restore {
@@ -144,6 +150,7 @@ pub enum Response {
     Tie(TieReport),
     List(ListReport),
     Search(SearchReport),
+    Change(ChangeReport),
     Restore(RestoreReport),
     Unmount(UnmountReport),
     /// It is done, or will be soon.

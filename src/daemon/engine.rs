@@ -251,6 +251,7 @@ impl Engine {
             Request::Unlink { ticket, remote } => Response::Tie(self.unlink(ticket, remote)?),
             Request::List { query } => Response::List(self.list(query)?),
             Request::Search { query, at_most } => Response::Search(self.search(query, *at_most)?),
+            Request::Change { edits, expected } => Response::Change(self.change(edits, expected.as_ref())?),
             Request::Restore { commit, files } => Response::Restore(self.restore(commit, files)?),
             Request::New(ticket) => Response::Tie(self.new_ticket(ticket)?),
             Request::Follow { .. } | Request::Unmount { .. } => bail!("only a running daemon can do that"),

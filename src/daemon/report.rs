@@ -2,7 +2,9 @@
 
 use super::control::TicketName;
 use crate::{
-    domain::{Timestamp, event::Event, path::WsPath, problem::Problem},
+    domain::{
+        Timestamp, event::Event, past::FieldChange, path::WsPath, problem::Problem, snapshot::ContentHash,
+    },
     sync::{Conflict, Done, Report, Row, Trouble},
     workspace::settle::Progress,
 };
@@ -117,6 +119,27 @@ pub struct TicketRow {
     pub sync: BTreeMap<String, String>,
     pub created: Timestamp,
     pub updated: Timestamp,
+}
+
+/// What many changes make of tickets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChangeReport {
+    pub changes: Vec<TicketChange>,
+    pub removals: usize,
+    /// `sync.max_removals`.
+    pub max_removals: usize,
+    /// `None`: nothing was made yet, or nothing had to be.
+    pub commit: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TicketChange {
+    pub path: WsPath,
+    /// `created`, `edited` or `removed`.
+    pub what: String,
+    pub changes: Vec<FieldChange>,
+    /// Of the file; `None`: it was not there.
+    pub before: Option<ContentHash>,
 }
 
 /// Files that have the words.

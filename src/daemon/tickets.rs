@@ -173,7 +173,7 @@ impl Engine {
 }
 
 /// File names for a title, by preference.
-fn names(title: &str) -> impl Iterator<Item = String> {
+pub(super) fn names(title: &str) -> impl Iterator<Item = String> {
     let stem = match slug(title, MAX_NAME).as_str() {
         "" => "ticket".to_owned(),
         slug => slug.to_owned(),

@@ -101,6 +101,22 @@ pub(super) fn tip_of(repo: &Repository, remote: &str) -> Result<Option<String>, 
     Ok(tip(repo, &ref_name(remote)?)?.map(|tip| tip.to_string()))
 }
 
+/// Remotes that something is kept of, sorted.
+pub(super) fn remotes(repo: &Repository) -> Result<Vec<String>, GitError> {
+    let references = repo.references().map_err(said)?;
+    let mut names = Vec::new();
+    for reference in references.prefixed("refs/trackfs/remotes/").map_err(said)? {
+        let name = reference.map_err(said)?.name().as_bstr().to_string();
+        names.extend(name.strip_prefix("refs/trackfs/remotes/").map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn said(error: impl std::fmt::Display) -> GitError {
+    GitError::Git(error.to_string())
+}
+
 fn tip(repo: &Repository, name: &str) -> Result<Option<ObjectId>, GitError> {
     let found = repo.try_find_reference(name)?;
     Ok(found.map(|mut found| found.peel_to_id()).transpose()?.map(gix::Id::detach))

@@ -250,6 +250,12 @@ impl Settler {
         Ok(events)
     }
 
+    /// Runs `work` while nothing settles: what it does settles together.
+    pub fn as_one<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _passing = self.passing.lock();
+        work()
+    }
+
     /// What a save of these bytes at this path would be refused for: the first [`Severity::Error`] problem of a ticket.
     /// `None` for anything that is no ticket. A status that must not follow the present one counts.
     pub fn check(&self, path: &WsPath, bytes: &[u8]) -> Option<Problem> {

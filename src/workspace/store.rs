@@ -13,6 +13,7 @@ mod past;
 mod recovery;
 mod schema;
 mod seal;
+pub mod sql;
 mod texts;
 
 pub(in crate::workspace) use files::{Fingerprint, sync_keys};
