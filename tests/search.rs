@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
 };
-use support::{Workspace, eventually};
+use support::{Workspace, eventually, manual};
 
 /// Words that are their own stems, and that no other one begins with, but for `kilometre`.
 const VOCABULARY: [&str; 8] = ["alfa", "bravo", "delta", "foxtrot", "kilo", "kilometr", "oscar", "tango"];
@@ -281,16 +281,5 @@ fn what_the_manual_shows_is_what_happens() {
         "---\ntitle: Login fails on Safari\nstatus: todo\n---\n\n\nSince version 18. Steps: open Safari, swipe back.\n";
     workspace.write("tickets/login.md", text);
     workspace.write("tickets/login/comments/1.md", "Swiping twice helps, for a while, most of the time.\n");
-    let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/query.md")).unwrap();
-    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_trackfs")).parent().unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let blocks = manual.split("```console\n").skip(1).map(|block| block.split("```").next().unwrap());
-    let mut ran = 0;
-    for step in blocks.flat_map(|block| block.split("$ ").skip(1)) {
-        let (command, expected) = step.split_once('\n').unwrap();
-        let output = workspace.command("bash").args(["-c", command]).env("PATH", &path).output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{command}");
-        ran += 1;
-    }
-    assert!(ran > 1, "the manual has its commands where this test looks: {ran}");
+    manual::runs(&workspace, "query.md");
 }

@@ -61,7 +61,9 @@ pub fn print(response: &Response, out: &mut Output) -> io::Result<()> {
         Response::Tie(report) => out.value(report, tie),
         Response::Restore(report) => out.value(report, restored),
         // `list`, `search` and `sql` print by themselves: what fits a line depends on the terminal.
-        Response::List(_) | Response::Search(_) | Response::Change(_) | Response::Done | Response::Failed { .. } => Ok(()),
+        Response::List(_) | Response::Search(_) | Response::Change(_) | Response::Done | Response::Failed { .. } => {
+            Ok(())
+        }
     }
 }
 

@@ -43,7 +43,10 @@ fn read(at: &Location) -> anyhow::Result<Schema> {
 
 fn show(schema: &Schema, out: &mut Output) -> io::Result<()> {
     if out.is_json() {
-        let statuses = schema.statuses.iter().map(|status| json!({ "name": status.name, "kind": status.kind, "next": status.next }));
+        let statuses = schema
+            .statuses
+            .iter()
+            .map(|status| json!({ "name": status.name, "kind": status.kind, "next": status.next }));
         let fields = schema.fields.iter().map(|field| {
             let of: Vec<_> = schema.choices(&field.name).into_iter().flatten().collect();
             json!({ "name": field.name, "type": type_name(&field.kind), "required": field.required, "of": of })
@@ -102,7 +105,10 @@ fn check(at: &Location, out: &mut Output) -> anyhow::Result<()> {
     let wrong = files.iter().filter(|problem| problem.severity != Severity::Warning).count();
     if wrong > 0 {
         let what = format!("{} in {}", count(wrong, "problem"), count(status.tickets, "ticket"));
-        return Err(failure::advise(what, "each line above says what is allowed; `trackfs schema show` shows all of it"));
+        return Err(failure::advise(
+            what,
+            "each line above says what is allowed; `trackfs schema show` shows all of it",
+        ));
     }
     // What is broken is among the problems.
     let schema = read(at)?;

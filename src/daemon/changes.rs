@@ -141,7 +141,8 @@ impl Engine {
     /// The text of a new ticket, its fields in the order of the schema.
     fn made(&self, values: &[NewValue]) -> anyhow::Result<Vec<u8>> {
         let schema = self.settler.schema();
-        let value = |name: &str| values.iter().find(|value| value.field.as_deref() == Some(name)).map(|found| &found.value);
+        let value =
+            |name: &str| values.iter().find(|value| value.field.as_deref() == Some(name)).map(|found| &found.value);
         let mut fields = Fields::new();
         for field in &schema.fields {
             let first = || (field.name == "status").then(|| schema.statuses.first()).flatten();

@@ -3,8 +3,8 @@
 use super::{
     Engine, Location,
     report::{
-        ChangeReport, CommitReport, FlushReport, ListReport, ResolveReport, RestoreReport, SearchReport, Status, SyncReport,
-        TieReport, UnmountReport,
+        ChangeReport, CommitReport, FlushReport, ListReport, ResolveReport, RestoreReport, SearchReport, Status,
+        SyncReport, TieReport, UnmountReport,
     },
 };
 use crate::domain::{edit::Edit, path::WsPath, snapshot::ContentHash};

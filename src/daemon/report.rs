@@ -2,9 +2,7 @@
 
 use super::control::TicketName;
 use crate::{
-    domain::{
-        Timestamp, event::Event, past::FieldChange, path::WsPath, problem::Problem, snapshot::ContentHash,
-    },
+    domain::{Timestamp, event::Event, past::FieldChange, path::WsPath, problem::Problem, snapshot::ContentHash},
     sync::{Conflict, Done, Report, Row, Trouble},
     workspace::settle::Progress,
 };

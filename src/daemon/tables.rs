@@ -2,11 +2,7 @@
 
 use super::{Location, past::History};
 use crate::{
-    domain::{
-        issue::Field,
-        path::WsPath,
-        schema::Schema,
-    },
+    domain::{issue::Field, path::WsPath, schema::Schema},
     git::{FileMode, Repo, TreeEntryKind},
     workspace::{
         root::Root,

@@ -8,9 +8,17 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "do", rename_all = "lowercase")]
 pub enum Edit {
     /// Without a path, the title names the file.
-    Make { path: Option<WsPath>, values: Vec<NewValue> },
-    Change { path: WsPath, values: Vec<NewValue> },
-    Remove { path: WsPath },
+    Make {
+        path: Option<WsPath>,
+        values: Vec<NewValue>,
+    },
+    Change {
+        path: WsPath,
+        values: Vec<NewValue>,
+    },
+    Remove {
+        path: WsPath,
+    },
 }
 
 /// What a field is to hold; null: nothing.

@@ -9,13 +9,17 @@ use super::{
     types::{Attr, Caller},
     views::{Folder, Group, QUERY, Shown, View, Virtual, is_own_name},
 };
-use crate::domain::{catalog::Card, path::WsPath, query::Query};
+use crate::domain::{
+    catalog::{Card, Word},
+    path::WsPath,
+    query::Query,
+};
 use std::{ffi::OsStr, path::Path, sync::Arc};
 
 /// One value of one field of a ticket, and what takes its place. Empty: none.
 struct Edit {
     ticket: WsPath,
-    field: &'static str,
+    field: Word,
     from: String,
     to: String,
 }
@@ -82,7 +86,7 @@ impl Fs {
         let done = plan.and_then(|edit| match edit {
             None => Ok(()),
             Some(Edit { ticket, field, from, to }) => {
-                self.host.set_field(&self.actors.of(caller), &ticket, field, &from, &to)
+                self.host.set_field(&self.actors.of(caller), &ticket, &field, &from, &to)
             }
         });
         self.answer(caller, said, done)
@@ -125,7 +129,7 @@ impl Shown<'_> {
             return Ok(None);
         }
         let edit = self.put(&card, group, to.0, &source)?;
-        let after = card.with(edit.field, &edit.from, &edit.to);
+        let after = card.with(&edit.field, &edit.from, &edit.to);
         match &source {
             // Whoever moves it out of `views/` as it was listed means that it is no longer there.
             Folder::List(list, _) if !list.query.holds(self.catalog, &after, &self.moment) => Ok(Some(edit)),
@@ -152,7 +156,7 @@ impl Shown<'_> {
         let no_ticket = Refused::new(Errno::ROFS, "it is there for as long as there is a reason for it");
         let card = self.linked((folder, name), &found, no_ticket)?;
         let group = changeable(&found, folder)?;
-        match group.view.field.filter(|_| group.view.many) {
+        match group.view.field.clone().filter(|_| group.view.many) {
             Some(field) => {
                 Ok(Some(Edit { ticket: card.path.clone(), field, from: group.value.clone(), to: String::new() }))
             }
@@ -173,14 +177,14 @@ impl Shown<'_> {
 
     /// What gives a ticket the value of a group, in place of the one that it has or that it is moved from.
     fn put(&self, card: &Card, group: &Group, folder: &str, source: &Folder) -> Result<Edit, Refused> {
-        let Some(field) = group.view.field else { return Err(not_by_moving(folder)) };
+        let Some(field) = group.view.field.clone() else { return Err(not_by_moving(folder)) };
         if group.view.query(&group.value).holds(self.catalog, card, &self.moment) {
             return Err(Refused::new(Errno::EXIST, "it is there already"));
         }
         let from = match source {
             Folder::List(_, Some(of)) if of.view == group.view => of.value.as_str(),
             _ if group.view.many => "",
-            _ => card.value(field),
+            _ => card.value(&field),
         };
         Ok(Edit { ticket: card.path.clone(), field, from: from.to_owned(), to: group.value.clone() })
     }
@@ -214,7 +218,7 @@ impl Shown<'_> {
                 if !is_own_name(name) || name.trim() != name {
                     return Err(Refused::new(Errno::INVAL, "this cannot be a value"));
                 }
-                self.made.groups.lock().insert((view.name, name.to_owned()));
+                self.made.groups.lock().insert((view.name.clone(), name.to_owned()));
                 Ok(())
             }
             _ => Err(Refused::new(Errno::PERM, "here no folder can be made")),
@@ -242,7 +246,7 @@ impl Shown<'_> {
             (Folder::Groups(view), _) if view.has_tickets(name, self) => {
                 return Err(Refused::new(Errno(libc::ENOTEMPTY), "tickets have this value"));
             }
-            (Folder::Groups(view), _) => self.made.groups.lock().remove(&(view.name, name.to_owned())),
+            (Folder::Groups(view), _) => self.made.groups.lock().remove(&(view.name.clone(), name.to_owned())),
             _ => false,
         };
         if unmade { Ok(()) } else { Err(Refused::new(Errno::PERM, "only a folder that was made can be removed")) }

@@ -1,6 +1,9 @@
 //! `log`, `blame`, `diff` and `restore`, with a mount and without.
 
-use crate::{mounted::workspace, support::Workspace};
+use crate::{
+    mounted::workspace,
+    support::{Workspace, manual},
+};
 use serde_json::Value;
 use std::fs;
 
@@ -151,43 +154,10 @@ fn a_file_that_a_program_holds_open_for_writing_is_not_restored() {
     assert!(!refused.status.success() && said.contains("is being written by a program"), "{said}");
 }
 
-/// Ids and times are other ones in every run: each digit of theirs becomes the template's.
-fn without_ids_and_times(text: &str) -> String {
-    const TEMPLATES: [&str; 3] = ["9999-99-99T99-99", "9999-99-99 99:99:99", "xxxxxxxx"];
-    let fits = |template: &str, at: &[char]| {
-        at.len() >= template.len()
-            && template.chars().zip(at).all(|(wanted, found)| match wanted {
-                '9' => found.is_ascii_digit(),
-                'x' => found.is_ascii_hexdigit(),
-                wanted => wanted == *found,
-            })
-    };
-    let (chars, mut masked, mut at) = (text.chars().collect::<Vec<_>>(), String::new(), 0);
-    while at < chars.len() {
-        let template = TEMPLATES.iter().find(|template| fits(template, &chars[at..]));
-        masked.push_str(&template.map_or_else(|| chars[at].to_string(), |template| (*template).to_owned()));
-        at += template.map_or(1, |template| template.len());
-    }
-    masked
-}
-
 #[test]
 fn what_the_manual_shows_is_what_happens() {
     let workspace = Workspace::new();
     workspace.sh("git config user.name Ada && git config user.email ada@example.org");
     workspace.mount();
-    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_trackfs")).parent().unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/history.md")).unwrap();
-    let blocks = manual.split("```console\n").skip(1).map(|block| block.split("```").next().unwrap());
-    let mut ran = 0;
-    for step in blocks.flat_map(|block| block.split("$ ").skip(1)) {
-        let (command, expected) = step.split_once('\n').unwrap();
-        let script = format!("{command} 2>&1");
-        let output = workspace.command("bash").args(["-c", &script]).env("PATH", &path).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(without_ids_and_times(&said), without_ids_and_times(expected), "{command}");
-        ran += 1;
-    }
-    assert!(ran > 10, "the manual has its commands where this test looks: {ran}");
+    manual::runs(&workspace, "history.md");
 }

@@ -1,6 +1,8 @@
 //! A workspace of its own for each test: every directory and variable it uses, and the promise that nothing outlives it.
 #![allow(dead_code)]
 
+pub mod manual;
+
 use serde_json::Value;
 use std::{
     fs,

@@ -136,7 +136,8 @@ mod tests {
         let mut out = Output::new(&mut bytes, json);
         let mut grid = Grid::new(&mut out, csv);
         let names = ["name".to_owned(), "n".to_owned()];
-        for (name, n) in [(Cell::Text("a, \"b\"\n\u{1b}c".to_owned()), Cell::Integer(7)), (Cell::Null, Cell::Real(0.5))] {
+        for (name, n) in [(Cell::Text("a, \"b\"\n\u{1b}c".to_owned()), Cell::Integer(7)), (Cell::Null, Cell::Real(0.5))]
+        {
             grid.row(&names, &[name, n]).unwrap();
         }
         grid.end().unwrap();

@@ -1,6 +1,11 @@
 //! What a path in the mount stands for, and what is in it.
 
-use super::{Group, Shown, Virtual, groups::View, list::List, status};
+use super::{
+    Group, Shown, Virtual,
+    groups::{View, own_fields},
+    list::List,
+    status,
+};
 use crate::domain::{
     catalog::{Card, legal_name},
     query::Query,
@@ -31,7 +36,7 @@ pub(in crate::fs) enum Folder {
     Status,
     Conflicts,
     Views,
-    Groups(&'static View),
+    Groups(View),
     List(List, Option<Group>),
     /// A folder for each ticket that links to others (out), or that others link to.
     Linked {
@@ -82,7 +87,7 @@ impl Shown<'_> {
         let built_in = || match name {
             "links" | "backlinks" => Some(Folder::Linked { out: name == "links" }),
             "tree" => Some(Folder::Tree(None)),
-            _ => View::named(name).map(Folder::Groups),
+            _ => View::built_in(name).map(Folder::Groups),
         };
         let list = |query: &Query| Folder::List(List { query: query.clone(), name: None }, None);
         let listed = || LISTS.iter().find(|(known, _)| *known == name).map(|(_, query)| list(query));
@@ -94,14 +99,15 @@ impl Shown<'_> {
             let text = name.strip_prefix(QUERY).filter(|_| self.made.queries.lock().contains(name))?;
             Query::parse(text, self.catalog.schema()).ok().as_ref().map(list)
         };
-        built_in().or_else(listed).or_else(saved).or_else(made)
+        let own = || View::of_field(name, self.catalog.schema()).map(Folder::Groups);
+        built_in().or_else(listed).or_else(saved).or_else(own).or_else(made)
     }
 
     /// A folder in a folder.
     fn below(&self, folder: &Folder, name: &str) -> Option<Folder> {
         match folder {
             Folder::Groups(view) => {
-                let group = Group { view, value: view.value_of(name, self)? };
+                let group = Group { view: view.clone(), value: view.value_of(name, self)? };
                 Some(Folder::List(List { query: view.query(&group.value), name: None }, Some(group)))
             }
             Folder::Linked { out } => {
@@ -195,8 +201,10 @@ impl Shown<'_> {
     /// The names of all views.
     fn views(&self) -> Vec<String> {
         let saved = self.catalog.saved().keys().map(|name| legal_name(name).into_owned());
+        let own = own_fields(self.catalog.schema()).map(|field| field.name.clone());
         let made: Vec<String> = self.made.queries.lock().iter().cloned().collect();
-        let mut names: Vec<String> = BUILT_IN.iter().map(|name| (*name).to_owned()).chain(saved).chain(made).collect();
+        let mut names: Vec<String> =
+            BUILT_IN.iter().map(|name| (*name).to_owned()).chain(saved).chain(own).chain(made).collect();
         names.sort_unstable();
         names.dedup();
         names

@@ -4,6 +4,8 @@ use super::{Entry, Shown, Virtual, status::free_name};
 use crate::domain::{
     catalog::{Catalog, MAX_NAME, Word, legal_name},
     query::Query,
+    schema::{FieldDef, FieldKind, Schema},
+    view::BUILT_IN,
 };
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashSet};
@@ -14,34 +16,31 @@ const NONE: &str = "none";
 const ME: &str = "me";
 
 /// A view that groups tickets.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::fs) struct View {
-    pub name: &'static str,
+    pub name: Word,
     /// `None`: the tags of the text, which no link can change.
-    pub field: Option<&'static str>,
+    pub field: Option<Word>,
     /// Whether a ticket may have several values.
     pub many: bool,
 }
 
-const fn one(name: &'static str) -> View {
-    View { name, field: Some(name), many: false }
-}
-
-const VIEWS: [View; 8] = [
-    one("assignee"),
-    View { name: "label", field: Some("labels"), many: true },
-    one("milestone"),
-    one("priority"),
-    one("project"),
-    one("status"),
-    View { name: "tag", field: None, many: true },
-    one("type"),
+/// Those that every workspace has: names with their fields.
+const VIEWS: [(&str, Option<&str>); 8] = [
+    ("assignee", Some("assignee")),
+    ("label", Some("labels")),
+    ("milestone", Some("milestone")),
+    ("priority", Some("priority")),
+    ("project", Some("project")),
+    ("status", Some("status")),
+    ("tag", None),
+    ("type", Some("type")),
 ];
 
 /// One folder of such a view.
 #[derive(Clone, Debug)]
 pub(in crate::fs) struct Group {
-    pub view: &'static View,
+    pub view: View,
     /// Empty: none.
     pub value: String,
 }
@@ -50,18 +49,25 @@ pub(in crate::fs) struct Group {
 #[derive(Default)]
 pub(in crate::fs) struct Made {
     /// By the name of the view.
-    pub groups: Mutex<BTreeSet<(&'static str, String)>>,
+    pub groups: Mutex<BTreeSet<(Word, String)>>,
     pub queries: Mutex<BTreeSet<String>>,
 }
 
 impl View {
-    pub fn named(name: &str) -> Option<&'static Self> {
-        VIEWS.iter().find(|view| view.name == name)
+    pub fn built_in(name: &str) -> Option<Self> {
+        let (name, field) = VIEWS.iter().find(|(known, _)| *known == name)?;
+        Some(Self { name: (*name).into(), field: field.map(Word::from), many: matches!(*name, "label" | "tag") })
+    }
+
+    /// Of a field that only this schema has.
+    pub fn of_field(name: &str, schema: &Schema) -> Option<Self> {
+        let field = own_fields(schema).find(|field| field.name == name)?;
+        Some(Self { name: name.into(), field: Some(name.into()), many: field.kind == FieldKind::Set })
     }
 
     /// A folder for each value, and the one without.
     pub fn entries(&self, shown: &Shown<'_>) -> Vec<Entry> {
-        let path = |name: &str| format!("views/{}/{name}", self.name);
+        let path = |name: &str| format!("views/{}/{name}", &*self.name);
         let folders = self.groups(shown).into_iter().map(|(name, _)| {
             let folder = Virtual::Folder(path(&name));
             Entry::new(name, folder)
@@ -79,24 +85,24 @@ impl View {
 
     /// Where the link `me` leads, if there is one.
     pub fn me(&self, shown: &Shown<'_>) -> Option<String> {
-        let me = shown.catalog.me().first().filter(|_| self.name == "assignee" && !self.has_value(ME, shown))?;
+        let me = shown.catalog.me().first().filter(|_| &*self.name == "assignee" && !self.has_value(ME, shown))?;
         is_own_name(me).then(|| me.to_string())
     }
 
     pub fn query(&self, value: &str) -> Query {
-        self.field.map_or_else(|| Query::of_tag(value), |field| Query::of_field(field, value))
+        self.field.as_deref().map_or_else(|| Query::of_tag(value), |field| Query::of_field(field, value))
     }
 
     /// Values that the schema allows, where it lists them.
     pub fn allowed<'c>(&self, catalog: &'c Catalog) -> Option<Vec<&'c str>> {
-        catalog.schema().choices(self.field?).map(Iterator::collect)
+        catalog.schema().choices(self.field.as_deref()?).map(Iterator::collect)
     }
 
     /// Names and values. What can be a folder's name as it is has that name; others get one that is legal and free.
     fn groups(&self, shown: &Shown<'_>) -> Vec<(String, String)> {
         let allowed = self.allowed(shown.catalog).into_iter().flatten().map(Word::from);
         let made = self.made(shown);
-        let own = shown.catalog.me().first().filter(|_| self.name == "assignee").cloned();
+        let own = shown.catalog.me().first().filter(|_| &*self.name == "assignee").cloned();
         let mut seen = HashSet::new();
         let values: Vec<Word> = allowed
             .chain(self.values(shown.catalog))
@@ -119,7 +125,7 @@ impl View {
     }
 
     fn values(&self, catalog: &Catalog) -> Vec<Word> {
-        self.field.map_or_else(|| catalog.tags(), |field| catalog.values_of(field))
+        self.field.as_deref().map_or_else(|| catalog.tags(), |field| catalog.values_of(field))
     }
 
     fn made(&self, shown: &Shown<'_>) -> Vec<Word> {
@@ -129,9 +135,9 @@ impl View {
 
     /// Whether there is a folder for this value.
     pub fn has_value(&self, value: &str, shown: &Shown<'_>) -> bool {
-        let is_own = || self.name == "assignee" && shown.catalog.me().first().is_some_and(|me| **me == *value);
+        let is_own = || &*self.name == "assignee" && shown.catalog.me().first().is_some_and(|me| **me == *value);
         self.allowed(shown.catalog).is_some_and(|allowed| allowed.contains(&value))
-            || shown.made.groups.lock().contains(&(self.name, value.to_owned()))
+            || shown.made.groups.lock().contains(&(self.name.clone(), value.to_owned()))
             || is_own()
             || self.has_tickets(value, shown)
     }
@@ -143,8 +149,17 @@ impl View {
 
     /// Whether there is a folder for tickets without a value: the place where one is given back. A ticket always has a status.
     fn has_none(&self, shown: &Shown<'_>) -> bool {
-        !self.many && (self.name != "status" || self.has_tickets("", shown))
+        !self.many && (&*self.name != "status" || self.has_tickets("", shown))
     }
+}
+
+/// Fields of the workspace's own that views group by: those that list their values, and sets of words.
+pub(super) fn own_fields(schema: &Schema) -> impl Iterator<Item = &FieldDef> {
+    let is_own = |field: &&FieldDef| {
+        let is_shown = VIEWS.iter().any(|(name, shown)| *name == field.name || *shown == Some(field.name.as_str()));
+        !is_shown && !BUILT_IN.contains(&field.name.as_str()) && is_own_name(&field.name)
+    };
+    schema.fields.iter().filter(|field| matches!(field.kind, FieldKind::Choice(_) | FieldKind::Set)).filter(is_own)
 }
 
 /// Whether a value can be the name of its folder.

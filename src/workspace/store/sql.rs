@@ -205,7 +205,9 @@ fn authorize(action: &AuthAction<'_>, write: bool) -> Authorization {
     match action {
         AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => Authorization::Allow,
         AuthAction::Function { function_name } if *function_name != "load_extension" => Authorization::Allow,
-        AuthAction::Update { table_name, .. } | AuthAction::Insert { table_name } | AuthAction::Delete { table_name }
+        AuthAction::Update { table_name, .. }
+        | AuthAction::Insert { table_name }
+        | AuthAction::Delete { table_name }
             if write && *table_name == "tickets" =>
         {
             Authorization::Allow

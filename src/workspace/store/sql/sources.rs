@@ -70,9 +70,12 @@ impl Sources {
         })
     }
 
-    /// The text of a Markdown file below its frontmatter; `None`: it is not there, or too large to be a cell.
+    /// The text of a ticket, comment or spec below its frontmatter; `None`: it is not there, or too large to be a cell.
     pub fn body(&self, path: &WsPath) -> Option<String> {
         use std::io::Read;
+        if !matches!(path.names().next(), Some("tickets" | "specs" | "inbox")) {
+            return None;
+        }
         let mut bytes = Vec::new();
         self.root.open_file(path).ok()?.take(MAX_TEXT + 1).read_to_end(&mut bytes).ok()?;
         let fits = bytes.len() as u64 <= MAX_TEXT;

@@ -3,13 +3,13 @@
 
 use super::sources::Sources;
 use crate::domain::{
-        Timestamp, Value,
-        cell::{Cell, cell_of, value_of},
-        edit::{Edit, NewValue},
-        path::WsPath,
-        schema::FieldKind,
-        snapshot::Snapshot,
-        text::scalar_text,
+    Timestamp, Value,
+    cell::{Cell, cell_of, value_of},
+    edit::{Edit, NewValue},
+    path::WsPath,
+    schema::FieldKind,
+    snapshot::Snapshot,
+    text::scalar_text,
 };
 use rusqlite::{
     Error, Result,
