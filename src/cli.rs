@@ -15,6 +15,7 @@ mod init;
 mod link;
 mod list;
 mod log;
+mod manual;
 mod mount;
 mod output;
 mod remote;
@@ -24,6 +25,7 @@ mod restore;
 mod schema;
 mod search;
 mod serve;
+mod show;
 mod sql;
 
 use clap::{Args, Parser, Subcommand};
@@ -91,6 +93,14 @@ enum Command {
     Unlink(link::UnlinkArgs),
     /// Say which side of a conflict holds
     Resolve(resolve::ResolveArgs),
+    /// Show one ticket: fields, text and comments
+    Show(show::ShowArgs),
+    /// Set fields of a ticket
+    Set(show::SetArgs),
+    /// Comment on a ticket
+    Comment(show::CommentArgs),
+    /// Open a ticket in the editor, or its page in the browser
+    Open(show::OpenArgs),
     /// List tickets that a query asks for
     List(list::ListArgs),
     /// Find words in tickets, comments and specs, the best hits first
@@ -119,6 +129,10 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Show all of it on a throw-away workspace with 200 tickets
     Demo(demo::DemoArgs),
+    /// Print completions for a shell
+    Completions(manual::CompletionsArgs),
+    /// Write the man pages of all commands
+    Man(manual::ManArgs),
     #[command(hide = true)]
     Supervise(mount::SuperviseArgs),
 }
@@ -158,6 +172,10 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         Command::Link(args) => link::link(&args, &mut out),
         Command::Unlink(args) => link::unlink(args, &mut out),
         Command::Resolve(args) => resolve::run(args, &mut out),
+        Command::Show(args) => show::show(&args, &mut out),
+        Command::Set(args) => show::set(args, &mut out),
+        Command::Comment(args) => show::comment(args, &mut out),
+        Command::Open(args) => show::open(&args, &mut out),
         Command::List(args) => list::run(&args, &mut out),
         Command::Search(args) => search::run(&args, &mut out),
         Command::Sql(args) => sql::run(&args, &mut out),
@@ -171,6 +189,8 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::Demo(args) => demo::run(&args, &mut out),
+        Command::Completions(args) => manual::completions(&args, &mut out),
+        Command::Man(args) => manual::man(&args, &mut out),
         Command::Supervise(args) => Ok(mount::supervise(&args)?),
     }?;
     Ok(out.flush()?)

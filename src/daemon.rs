@@ -35,6 +35,7 @@ mod search;
 mod serve;
 mod settings;
 mod shelf;
+mod show;
 pub mod tables;
 mod tickets;
 mod tidy;

@@ -13,7 +13,7 @@ mod files;
 mod import;
 mod intents;
 mod memory;
-mod names;
+pub mod names;
 mod outbox;
 mod problems;
 mod pull;

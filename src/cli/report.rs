@@ -41,6 +41,8 @@ pub fn outcome(response: &Response) -> Outcome<'_> {
         | Response::List(_)
         | Response::Search(_)
         | Response::Change(_)
+        | Response::Show(_)
+        | Response::Comment(_)
         | Response::Restore(_)
         | Response::Unmount(_)
         | Response::Done => return Outcome::Done,
@@ -60,10 +62,14 @@ pub fn print(response: &Response, out: &mut Output) -> io::Result<()> {
         Response::Resolve(report) => out.value(report, resolve),
         Response::Tie(report) => out.value(report, tie),
         Response::Restore(report) => out.value(report, restored),
-        // `list`, `search` and `sql` print by themselves: what fits a line depends on the terminal.
-        Response::List(_) | Response::Search(_) | Response::Change(_) | Response::Done | Response::Failed { .. } => {
-            Ok(())
-        }
+        // These print by themselves: what fits a line depends on the terminal, or on what was asked.
+        Response::List(_)
+        | Response::Search(_)
+        | Response::Change(_)
+        | Response::Show(_)
+        | Response::Comment(_)
+        | Response::Done
+        | Response::Failed { .. } => Ok(()),
     }
 }
 

@@ -3,8 +3,8 @@
 use super::{
     Engine, Location,
     report::{
-        ChangeReport, CommitReport, FlushReport, ListReport, ResolveReport, RestoreReport, SearchReport, Status,
-        SyncReport, TieReport, UnmountReport,
+        ChangeReport, CommentReport, CommitReport, FlushReport, ListReport, ResolveReport, RestoreReport, SearchReport,
+        ShowReport, Status, SyncReport, TieReport, UnmountReport,
     },
 };
 use crate::domain::{edit::Edit, path::WsPath, snapshot::ContentHash};
@@ -77,6 +77,20 @@ pub enum Request {
         edits: Vec<Edit>,
         expected: Option<BTreeMap<WsPath, Option<ContentHash>>>,
     },
+    /// One ticket, whole.
+    Show {
+        ticket: TicketName,
+    },
+    /// Sets fields of a ticket, and commits that.
+    Set {
+        ticket: TicketName,
+        to: Vec<SetTo>,
+    },
+    /// Adds a comment by the user.
+    Comment {
+        ticket: TicketName,
+        text: String,
+    },
     /// Makes files again what they were in a commit.
     Restore {
         commit: String,
@@ -110,6 +124,16 @@ pub struct NewTicket {
     /// Names with values in the notation of a ticket's block.
     pub fields: Vec<(String, String)>,
     pub body: String,
+}
+
+/// What a field of a ticket is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetTo {
+    pub field: String,
+    /// `=`, or of a list `+=` and `-=`.
+    pub how: String,
+    /// As a person writes it; words of a list stand between commas.
+    pub value: String,
 }
 
 /// How a person names a ticket: by its path, its file's name, or its key on a remote.
@@ -151,6 +175,8 @@ pub enum Response {
     List(ListReport),
     Search(SearchReport),
     Change(ChangeReport),
+    Show(Box<ShowReport>),
+    Comment(CommentReport),
     Restore(RestoreReport),
     Unmount(UnmountReport),
     /// It is done, or will be soon.

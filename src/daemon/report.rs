@@ -2,7 +2,9 @@
 
 use super::control::TicketName;
 use crate::{
-    domain::{Timestamp, event::Event, past::FieldChange, path::WsPath, problem::Problem, snapshot::ContentHash},
+    domain::{
+        Fields, Timestamp, event::Event, past::FieldChange, path::WsPath, problem::Problem, snapshot::ContentHash,
+    },
     sync::{Conflict, Done, Report, Row, Trouble},
     workspace::settle::Progress,
 };
@@ -117,6 +119,29 @@ pub struct TicketRow {
     pub sync: BTreeMap<String, String>,
     pub created: Timestamp,
     pub updated: Timestamp,
+}
+
+/// One ticket, whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShowReport {
+    pub path: WsPath,
+    pub title: String,
+    /// As the ticket has them, `sync` too.
+    pub fields: Fields,
+    pub body: String,
+    pub comments: Vec<CommentReport>,
+    pub problems: Vec<Problem>,
+    /// Where it is on the web, by remote.
+    pub urls: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommentReport {
+    pub path: WsPath,
+    pub author: Option<String>,
+    /// As the tracker says it.
+    pub created: Option<String>,
+    pub body: String,
 }
 
 /// What many changes make of tickets.

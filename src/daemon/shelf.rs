@@ -151,7 +151,7 @@ impl Engine {
     }
 
     /// Names of the user: what they say in git's configuration, else what the workspace's says, else what git knows.
-    fn me(&self) -> Vec<String> {
+    pub(super) fn me(&self) -> Vec<String> {
         let said = self.repo.said_user().map(|name| name.map_or_else(|| self.config().me.names(), |name| vec![name]));
         let known = said.and_then(|said| if said.is_empty() { self.repo.user() } else { Ok(said) });
         known.unwrap_or_else(|error| {

@@ -2,7 +2,6 @@
 
 use super::{
     Engine,
-    conflicts::only_one,
     control::{NewTicket, TicketName},
     engine::myself,
     report::{RemoteReport, TieReport},
@@ -105,20 +104,6 @@ impl Engine {
             fields.insert("sync".to_owned(), Value::Object(ties.collect()));
         }
         Ok(fields)
-    }
-
-    /// The ticket that a person means.
-    fn ticket(&self, name: &TicketName) -> anyhow::Result<WsPath> {
-        let files = self.store.snapshots()?;
-        let is_meant = |path: &WsPath, sync: Option<&Value>| {
-            let remotes = sync.and_then(Value::as_object).into_iter().flat_map(|ties| ties.keys());
-            let mut keys = remotes.filter_map(|remote| Tie::of(sync, remote)?.key().map(str::to_owned));
-            name.means(path, None) || keys.any(|key| name.means(path, Some(&key)))
-        };
-        let tickets = files.iter().filter(|(_, snapshot)| snapshot.is_ticket());
-        let meant = tickets.filter(|(path, snapshot)| is_meant(path, snapshot.fields.get("sync")));
-        only_one(&name.said, meant.map(|(path, _)| path).collect())?
-            .ok_or_else(|| anyhow!("there is no ticket {}; say its path, its name or its key", name.said))
     }
 
     fn tie(&self, path: &WsPath, remote: &str) -> anyhow::Result<Option<Tie>> {

@@ -1,6 +1,9 @@
 //! File names from remote text, which is untrusted: it never leaves its folder, hides, or poses as something else.
 
-use crate::domain::{layout, path::WsPath};
+use crate::domain::{
+    layout,
+    path::{BadPath, WsPath},
+};
 
 /// Bytes of remote text that go into a name.
 const MAX: usize = 80;
@@ -26,9 +29,14 @@ pub fn issue_paths(folder: &WsPath, key: &str) -> impl Iterator<Item = WsPath> {
         .filter_map(move |n| folder.join(&if n == 1 { format!("{stem}.md") } else { format!("{stem}-{n}.md") }).ok())
 }
 
+/// Where the comments on a ticket are.
+pub fn comments_folder(ticket: &WsPath) -> Result<WsPath, BadPath> {
+    ticket.parent().unwrap_or_default().join(ticket.stem())?.join("comments")
+}
+
 /// The file for the `number`th comment of a ticket: `comments/3-alice.md` in the ticket's own folder.
 pub fn comment_paths(ticket: &WsPath, number: usize, author: &str) -> impl Iterator<Item = WsPath> {
-    let folder = ticket.parent().and_then(|parent| parent.join(ticket.stem()).ok()?.join("comments").ok());
+    let folder = comments_folder(ticket).ok();
     let stem = stem(author);
     (1..100).filter_map(move |n| {
         let name = if n == 1 { format!("{number}-{stem}.md") } else { format!("{number}-{stem}-{n}.md") };

@@ -117,6 +117,22 @@ impl Store {
         })
     }
 
+    /// Every ticket, ordered by path.
+    pub fn ticket_paths(&self) -> Result<Vec<WsPath>, StoreError> {
+        self.index.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT path FROM files WHERE kind = 'ticket'")?;
+            collect(statement.query([])?, |row| path(row, 0))
+        })
+    }
+
+    /// Tickets that `sync:` ties to an object with this key, on whatever remote.
+    pub fn tickets_with_key(&self, key: &str) -> Result<Vec<WsPath>, StoreError> {
+        self.index.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT DISTINCT path FROM keys WHERE key = ?")?;
+            collect(statement.query([key])?, |row| path(row, 0))
+        })
+    }
+
     /// Whether events have told of files below a path.
     pub fn has_below(&self, folder: &WsPath) -> Result<bool, StoreError> {
         let (from, to) = range(folder);

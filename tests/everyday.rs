@@ -1,0 +1,145 @@
+//! `show`, `set`, `comment` and `open`, with a mount and without; completions and man pages.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Workspace, manual};
+
+const LOGIN: &str = "---\ntitle: Login fails   # on Safari\nstatus: todo\nlabels: [bug, ui]\nestimate: 3\nsync: {hub: H-7}\n---\n\nSee [[tokens]].\n";
+
+fn workspace(mounted: bool) -> Workspace {
+    let workspace = Workspace::new();
+    workspace.write("tickets/web/login.md", LOGIN);
+    workspace.write("tickets/tokens.md", "---\ntitle: Tokens\nstatus: todo\n---\n");
+    workspace.write("tickets/a/same.md", "---\ntitle: Same\nstatus: todo\n---\n");
+    workspace.write("tickets/b/same.md", "---\ntitle: Same\nstatus: todo\n---\n");
+    if mounted {
+        workspace.mount();
+    }
+    workspace.ok(&["commit"]);
+    workspace
+}
+
+#[track_caller]
+fn refused(workspace: &Workspace, arguments: &[&str]) -> String {
+    let output = workspace.trackfs(arguments);
+    assert!(!output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_ticket_is_shown_whole_by_path_name_or_key() {
+    for mounted in [false, true] {
+        let workspace = workspace(mounted);
+        workspace.ok(&["comment", "login", "It is so on iOS, too."]);
+        let whole = "Login fails\ntickets/web/login.md\n  status    todo\n  labels    bug, ui\n  estimate  3\n  sync      hub: H-7\n\nSee [[tokens]].\n\n-- tickets/web/login/comments/1-Test.md\n\nIt is so on iOS, too.\n";
+        for name in ["login", "login.md", "tickets/web/login.md", "H-7"] {
+            assert_eq!(workspace.ok(&["show", name]), whole, "{name}");
+        }
+        let shown = workspace.json(&["show", "H-7"]);
+        assert_eq!((&shown["fields"]["estimate"], &shown["body"]), (&json!(3), &json!("\nSee [[tokens]].\n")));
+        assert_eq!(shown["comments"][0]["path"], "tickets/web/login/comments/1-Test.md");
+        assert!(refused(&workspace, &["show", "same"]).contains("tickets/a/same.md, tickets/b/same.md; say its path"));
+        assert!(refused(&workspace, &["show", "nothing"]).contains("there is no ticket nothing"));
+    }
+}
+
+#[test]
+fn comments_are_shown_in_the_order_in_which_they_were_made() {
+    let workspace = workspace(false);
+    for number in 1..=11 {
+        workspace.ok(&["comment", "login", &format!("number {number}")]);
+    }
+    let shown = workspace.json(&["show", "login"]);
+    let bodies: Vec<_> = shown["comments"].as_array().unwrap().iter().map(|comment| comment["body"].clone()).collect();
+    assert_eq!(bodies, (1..=11).map(|number| json!(format!("number {number}\n"))).collect::<Vec<Value>>());
+    assert!(refused(&workspace, &["comment", "login", "  "]).contains("the comment is empty"));
+    assert!(refused(&workspace, &["comment", "login"]).contains("nobody is there to write the comment"));
+    assert_eq!(workspace.json(&["show", "login"])["comments"].as_array().unwrap().len(), 11);
+}
+
+#[test]
+fn fields_are_set_in_their_own_lines() {
+    for mounted in [false, true] {
+        let workspace = workspace(mounted);
+        let told = workspace.ok(&[
+            "set",
+            "login",
+            "status=done",
+            "labels+=auth,bug",
+            "labels-=ui",
+            "estimate=",
+            "due=2026-12-01",
+        ]);
+        assert_eq!(
+            told,
+            "tickets/web/login.md  status: todo → done; labels: +auth −ui; due: 2026-12-01; estimate: 3 → nothing\n"
+        );
+        let expected = LOGIN
+            .replace("todo", "done")
+            .replace("[bug, ui]", "[auth, bug]")
+            .replace("estimate: 3\n", "")
+            .replace("sync: ", "due: 2026-12-01\nsync: ");
+        let text = workspace.read("tickets/web/login.md");
+        let lines = |text: &str| {
+            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        assert_eq!(lines(&text), lines(&expected), "{text}");
+        assert_eq!(workspace.sh("git show --format= --name-only HEAD"), "tickets/web/login.md\n");
+        assert_eq!(workspace.ok(&["set", "login", "status=done"]), "it is so already\n");
+        for (field, why) in [
+            ("status=tdoo", "did you mean `todo`?"),
+            ("statsu=done", "no field `statsu` (did you mean `status`?)"),
+            ("estimate=many", "`estimate` is a number"),
+            ("status+=x", "`status` is no list"),
+            ("sync=x", "`sync` is written by trackfs"),
+        ] {
+            assert!(refused(&workspace, &["set", "login", field]).contains(why), "{field}");
+        }
+        assert_eq!(workspace.trackfs(&["set", "login", "status"]).status.code(), Some(2));
+        assert_eq!(workspace.read("tickets/web/login.md"), text);
+    }
+}
+
+#[test]
+fn a_ticket_is_opened_in_the_editor_or_on_the_web() {
+    let workspace = workspace(true);
+    let mut open = workspace.command(env!("CARGO_BIN_EXE_trackfs"));
+    let output = open.args(["open", "login"]).env("VISUAL", "sed -i s/todo/in-progress/").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(workspace.read("tickets/web/login.md").contains("status: in-progress"));
+    assert!(refused(&workspace, &["open", "tokens", "--web"]).contains("is on no tracker"));
+    let mut failing = workspace.command(env!("CARGO_BIN_EXE_trackfs"));
+    let output = failing.args(["open", "login"]).env("VISUAL", "false").output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("false failed"), "{output:?}");
+}
+
+#[test]
+fn completions_and_man_pages_come_from_the_command_line() {
+    let workspace = Workspace::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = workspace.ok(&["completions", shell]);
+        assert!(script.contains("restore") && script.contains("max") | script.contains("json"), "{shell}");
+        if support::have(&[shell]) {
+            let file = workspace.outside(shell);
+            std::fs::write(&file, script).unwrap();
+            let checked = workspace.command(shell).arg("-n").arg(&file).output().unwrap();
+            assert!(checked.status.success(), "{shell}: {checked:?}");
+        }
+    }
+    let dir = workspace.outside("man");
+    workspace.ok(&["man", dir.to_str().unwrap()]);
+    let pages = std::fs::read_dir(&dir).unwrap().count();
+    assert!(pages > 25, "{pages}");
+    let page = std::fs::read_to_string(dir.join("trackfs-sql.1")).unwrap();
+    assert!(page.contains("remove\\-many"), "{page}");
+}
+
+#[test]
+fn what_the_manual_shows_is_what_happens() {
+    let workspace = Workspace::new();
+    workspace.configure("me: ada");
+    manual::runs(&workspace, "everyday.md");
+}
