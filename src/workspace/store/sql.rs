@@ -154,7 +154,7 @@ impl Sql {
         self.sources.take_edits();
         let wrong = |error| self.explained(error, limits);
         let mut prepared = self.connection.prepare(statement).map_err(wrong)?;
-        let names: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = prepared.column_names().map(str::to_owned).collect();
         let mut rows = prepared.query([]).map_err(wrong)?;
         while let Some(found) = rows.next().map_err(wrong)? {
             let cells = (0..names.len()).map(|index| found.get_ref(index).map(cell_from));
