@@ -27,6 +27,7 @@ pub mod pull;
 pub mod query;
 pub mod save;
 pub mod schema;
+pub mod secrets;
 pub mod snapshot;
 pub mod text;
 pub mod texts;

@@ -187,7 +187,10 @@ fn remote_line(remote: &RemoteStatus) -> String {
 }
 
 fn commit(report: &CommitReport, out: &mut Output) -> io::Result<()> {
-    let Some(id) = &report.commit else { return out.line("nothing to commit") };
+    report.held.iter().try_for_each(|problem| out.line(format!("not committed: {problem}")))?;
+    let Some(id) = &report.commit else {
+        return if report.held.is_empty() { out.line("nothing to commit") } else { Ok(()) };
+    };
     let subject = report.message.as_deref().and_then(|message| message.lines().next()).unwrap_or_default();
     out.line(format!("{} {subject}", short_id(id)))?;
     paths(out, &report.paths)

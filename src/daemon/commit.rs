@@ -7,6 +7,8 @@ use crate::{
         message::commit_message,
         op::Actor,
         path::WsPath,
+        problem::Problem,
+        secrets,
         snapshot::ContentHash,
     },
     fault,
@@ -34,8 +36,12 @@ pub fn commit(engine: &Engine, message: Option<&str>) -> anyhow::Result<CommitRe
     let mark = engine.store.mark()?;
     let through = engine.store.last_event()?;
     let settled = engine.store.uncommitted()?;
-    let mut changes = Vec::with_capacity(settled.len());
+    let (mut changes, mut held) = (Vec::with_capacity(settled.len()), Vec::new());
     for path in &settled {
+        if let Some(secret) = secret(engine, path)? {
+            held.push(secret);
+            continue;
+        }
         match as_settled(engine, path) {
             Ok(change) => changes.extend(change),
             // One file that cannot be read keeps no other from being committed.
@@ -43,7 +49,7 @@ pub fn commit(engine: &Engine, message: Option<&str>) -> anyhow::Result<CommitRe
         }
     }
     if changes.is_empty() {
-        return Ok(CommitReport::default());
+        return Ok(CommitReport { held, ..CommitReport::default() });
     }
     let paths: Vec<WsPath> = changes.iter().map(|change| change.path.clone()).collect();
     engine.tidier.make_way();
@@ -55,12 +61,12 @@ pub fn commit(engine: &Engine, message: Option<&str>) -> anyhow::Result<CommitRe
     let Some(id) = commit else {
         engine.store.committed(&paths, mark)?;
         engine.store.set_meta(note.0, &note.1)?;
-        return Ok(CommitReport::default());
+        return Ok(CommitReport { held, ..CommitReport::default() });
     };
     let subject = message.lines().next().unwrap_or_default().to_owned();
     let change = Change::Committed { commit: id.clone(), message: subject.clone(), paths: paths.clone() };
     engine.settler.committed(&myself(), change, mark, (note.0, &note.1))?;
-    Ok(CommitReport { commit: Some(id), message: Some(subject), paths })
+    Ok(CommitReport { commit: Some(id), message: Some(subject), paths, held })
 }
 
 /// Tells of HEAD's commit, if it is ours and a crash came between it and its event.
@@ -91,6 +97,12 @@ fn with_message(given: Option<&str>, ours: String) -> String {
             format!("{}\n\n{}\n", given.trim_end(), trailers.join("\n"))
         }
     }
+}
+
+/// What looks like a token in a file, which keeps it from being committed.
+fn secret(engine: &Engine, path: &WsPath) -> anyhow::Result<Option<Problem>> {
+    let problems = engine.store.snapshot(path)?.map(|file| file.problems).unwrap_or_default();
+    Ok(problems.into_iter().find(|problem| problem.code == secrets::CODE))
 }
 
 /// The file as it settled, or `None` while it is something else: then it has been touched again and will settle.

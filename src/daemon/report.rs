@@ -203,6 +203,9 @@ pub struct CommitReport {
     pub commit: Option<String>,
     pub message: Option<String>,
     pub paths: Vec<WsPath>,
+    /// What was not committed, since it has what looks like a token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Problem>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use crate::{
         path::WsPath,
         problem::{Problem, Severity},
         schema::Schema,
+        secrets,
         snapshot::{self, ContentHash, Snapshot},
         view::{self, SavedView},
     },
@@ -58,6 +59,7 @@ pub(super) fn read(
     if view::name_of(path).is_some() {
         snapshot.problems.extend(SavedView::parse(path, bytes, schema).err().into_iter().flatten());
     }
+    snapshot.problems.extend(secrets::problem(path, bytes));
     if path.file_name() == GITIGNORE {
         snapshot.problems.extend(too_many_rules(path, bytes));
     }
