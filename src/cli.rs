@@ -25,6 +25,7 @@ mod restore;
 mod schema;
 mod search;
 mod serve;
+mod service;
 mod show;
 mod sql;
 
@@ -125,6 +126,11 @@ enum Command {
     Remote(remote::RemoteCommand),
     /// Take webhooks, so that changes on GitHub and Linear arrive at once
     Serve(serve::ServeArgs),
+    /// Have the workspace mounted at each login
+    #[command(subcommand)]
+    Service(service::ServiceCommand),
+    /// Show what the daemon logged
+    Logs(service::LogsArgs),
     /// Look at everything trackfs stands on, and say what is wrong and what to do about it
     Doctor(doctor::DoctorArgs),
     /// Show all of it on a throw-away workspace with 200 tickets
@@ -187,6 +193,8 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         Command::Events(args) => events::run(&args, &mut out),
         Command::Remote(command) => remote::run(command, &mut out),
         Command::Serve(args) => serve::run(&args, &mut out),
+        Command::Service(command) => service::run(&command, &mut out),
+        Command::Logs(args) => service::logs(&args),
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::Demo(args) => demo::run(&args, &mut out),
         Command::Completions(args) => manual::completions(&args, &mut out),

@@ -138,6 +138,75 @@ fn completions_and_man_pages_come_from_the_command_line() {
 }
 
 #[test]
+fn a_workspace_is_mounted_at_login_by_systemd() {
+    let workspace = Workspace::new();
+    // Stands in for systemd: it notes what it is asked, and starts what it is told to.
+    let bin = workspace.outside("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let fake = "#!/bin/sh\necho \"$@\" >> \"$HOME/asked\"\n[ ! -e \"$HOME/broken\" ]\n";
+    for name in ["systemctl", "journalctl"] {
+        std::fs::write(bin.join(name), fake).unwrap();
+        std::fs::set_permissions(bin.join(name), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let run = |arguments: &[&str]| {
+        let mut command = workspace.command(env!("CARGO_BIN_EXE_trackfs"));
+        command.args(arguments).env("PATH", &path).env_remove("XDG_CONFIG_HOME").output().unwrap()
+    };
+    let home = bin.parent().unwrap();
+    let asked = || std::fs::read_to_string(home.join("asked")).unwrap_or_default();
+    assert!(!run(&["service", "status"]).status.success());
+    let installed = run(&["service", "install"]);
+    assert!(installed.status.success(), "{installed:?}");
+    let units = home.join(".config/systemd/user");
+    let unit = std::fs::read_dir(&units).unwrap().next().unwrap().unwrap();
+    let (name, text) = (unit.file_name().into_string().unwrap(), std::fs::read_to_string(unit.path()).unwrap());
+    assert!(text.contains(&format!("mount --foreground \"{}\"\n", workspace.dir.display())), "{text}");
+    assert_eq!(asked(), format!("--user daemon-reload\n--user enable --now {name}\n"));
+    if support::have(&["systemd-analyze"]) {
+        let checked = workspace
+            .command("systemd-analyze")
+            .args(["--user", "verify"])
+            .arg(unit.path())
+            .env("XDG_RUNTIME_DIR", home)
+            .output()
+            .unwrap();
+        assert!(checked.status.success(), "{checked:?}");
+    }
+    run(&["logs", "-f", "-n", "5"]);
+    assert!(asked().ends_with(&format!("--user-unit {name} --no-pager -n 5 -f\n")));
+    assert!(run(&["service", "uninstall"]).status.success());
+    assert!(asked().ends_with(&format!("--user disable --now {name}\n--user daemon-reload\n")));
+    assert_eq!(std::fs::read_dir(&units).unwrap().count(), 0);
+    // Where there is no systemd, the error says what else to do.
+    std::fs::write(home.join("broken"), "").unwrap();
+    let refused = String::from_utf8(run(&["service", "install"]).stderr).unwrap();
+    assert!(
+        refused.contains("failed (exit status: 1)") && refused.contains("`trackfs mount` in a login script"),
+        "{refused}"
+    );
+    std::fs::remove_file(units.join(&name)).unwrap();
+    workspace.mount();
+    let refused = String::from_utf8(run(&["service", "install"]).stderr).unwrap();
+    assert!(refused.contains("is mounted or watched already"), "{refused}");
+}
+
+#[test]
+fn a_daemon_says_what_it_logged_and_a_long_log_is_put_away() {
+    let workspace = Workspace::new();
+    assert!(refused(&workspace, &["logs"]).contains("nothing was logged yet"));
+    workspace.mount();
+    let log = workspace.sh("git rev-parse --absolute-git-dir").trim().to_owned() + "/trackfs/daemon.log";
+    std::fs::write(&log, "one\ntwo\nthree\n").unwrap();
+    assert_eq!(workspace.ok(&["logs", "-n", "2"]), "two\nthree\n");
+    workspace.ok(&["unmount"]);
+    std::fs::write(&log, "line\n".repeat(300_000)).unwrap();
+    workspace.mount();
+    assert!(std::fs::metadata(&log).unwrap().len() < 1000);
+    assert_eq!(std::fs::metadata(format!("{log}.1")).unwrap().len(), 1_500_000);
+}
+
+#[test]
 fn what_the_manual_shows_is_what_happens() {
     let workspace = Workspace::new();
     workspace.configure("me: ada");

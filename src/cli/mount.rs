@@ -48,6 +48,12 @@ pub struct UnmountArgs {
     force: bool,
 }
 
+impl DirArgs {
+    pub fn dir(&self) -> Option<&Path> {
+        self.dir.as_deref()
+    }
+}
+
 /// What the mount's supervisor is started with.
 #[derive(Debug, Args)]
 pub struct SuperviseArgs {
