@@ -55,6 +55,28 @@ pub fn connect(name: &str, config: &RemoteConfig) -> Result<Box<dyn Provider>, R
     })
 }
 
+/// Where issues are kept on a tracker: what a person chooses from when a remote is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// As `repo` or `team` says it: `acme/app`, `ENG`.
+    pub name: String,
+    /// For people; empty: nothing.
+    pub about: String,
+}
+
+/// The places that a remote's token can see, those that were used last first, as far as that is known; a hundred at most. Of
+/// `config` the kind, the address and the token count.
+pub fn places(name: &str, config: &RemoteConfig) -> Result<Vec<Place>, RemoteError> {
+    match config.kind {
+        RemoteKind::Github => github::places(name, config),
+        RemoteKind::Linear => {
+            let token = token::find(name, config.kind, &config.token)?;
+            linear::places(name, config.url.as_deref(), token)
+        }
+        RemoteKind::Simulator => Ok(Vec::new()),
+    }
+}
+
 /// A setting that this kind of remote cannot do without.
 fn setting<'a>(remote: &str, key: &str, form: &str, value: Option<&'a str>) -> Result<&'a str, RemoteError> {
     value.filter(|value| !value.trim().is_empty()).ok_or_else(|| RemoteError::Invalid {

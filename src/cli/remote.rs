@@ -4,6 +4,7 @@
 
 mod edit;
 mod secret;
+mod wizard;
 
 use super::{
     ask::locate,
@@ -13,13 +14,13 @@ use super::{
 use crate::{
     daemon::Location,
     domain::path::WsPath,
-    remote::connect,
+    remote::{connect, places},
     workspace::{
         config::{AppConfig, Config, KeySource, RemoteConfig, RemoteKind, TokenSource},
         root::{ReplaceError, Root},
     },
 };
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Subcommand, ValueEnum, error::ErrorKind};
 use serde_json::json;
 use std::io::{self, BufRead, IsTerminal};
 
@@ -36,6 +37,7 @@ pub enum RemoteCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  trackfs remote add                         asks for everything
   trackfs remote add github --type github --repo acme/app
   trackfs remote add linear --type linear --team ENG --folder tickets/eng
   trackfs remote add work --type github --repo acme/app --token-command 'pass show github'
@@ -45,18 +47,18 @@ Without --token-env and --token-command the token is taken from GITHUB_TOKEN (or
 A token itself is never an argument and never in a file of the workspace.")]
 pub struct AddArgs {
     /// What tickets and messages call it
-    name: String,
+    name: Option<String>,
     /// What it is
     #[arg(long = "type", value_enum)]
-    kind: Kind,
+    kind: Option<Kind>,
     /// GitHub: OWNER/REPO
-    #[arg(long, required_if_eq("kind", "github"))]
+    #[arg(long)]
     repo: Option<String>,
     /// Linear: the team's key, e.g. ENG
-    #[arg(long, required_if_eq("kind", "linear"))]
+    #[arg(long)]
     team: Option<String>,
     /// API address, when it is not the public one; simulator: the folder of its state
-    #[arg(long, required_if_eq("kind", "simulator"))]
+    #[arg(long)]
     url: Option<String>,
     /// Folder of its tickets [default: tickets/NAME]
     #[arg(long)]
@@ -82,6 +84,43 @@ enum Kind {
     Simulator,
 }
 
+impl AddArgs {
+    /// Ends the program, as for any wrong command line, where something is missing and nobody is there to be asked. Whoever says
+    /// how to enter has a script in mind.
+    fn say_all_or_be_asked(&self) {
+        let says_how =
+            [&self.token_env, &self.token_command, &self.app, &self.folder].iter().any(|said| said.is_some());
+        let is_simulator = matches!(self.kind, Some(Kind::Simulator));
+        let is_attended = io::stdin().is_terminal() && io::stderr().is_terminal();
+        if self.says_all() || (is_attended && !says_how && !is_simulator) {
+            return;
+        }
+        let missing = match (&self.name, self.kind) {
+            (None, _) => "NAME",
+            (_, None) => "--type",
+            (_, Some(Kind::Github)) => "--repo",
+            (_, Some(Kind::Linear)) => "--team",
+            (_, Some(Kind::Simulator)) => "--url",
+        };
+        let message = format!("{missing} is missing (in a terminal, `trackfs remote add` asks for everything)");
+        let mut command = super::Cli::command();
+        command.build();
+        let add = command.find_subcommand_mut("remote").and_then(|remote| remote.find_subcommand_mut("add"));
+        add.expect("this is that command").error(ErrorKind::MissingRequiredArgument, message).exit()
+    }
+
+    /// Whether nothing has to be asked.
+    fn says_all(&self) -> bool {
+        let place = match self.kind {
+            Some(Kind::Github) => &self.repo,
+            Some(Kind::Linear) => &self.team,
+            Some(Kind::Simulator) => &self.url,
+            None => return false,
+        };
+        self.name.is_some() && place.is_some()
+    }
+}
+
 impl From<Kind> for RemoteKind {
     fn from(kind: Kind) -> Self {
         match kind {
@@ -101,6 +140,9 @@ pub struct RemoveArgs {
 }
 
 pub fn run(command: RemoteCommand, out: &mut Output) -> anyhow::Result<()> {
+    if let RemoteCommand::Add(args) = &command {
+        args.say_all_or_be_asked();
+    }
     let at = locate(None)?;
     match command {
         RemoteCommand::Add(args) => add(&at, args, out),
@@ -110,7 +152,7 @@ pub fn run(command: RemoteCommand, out: &mut Output) -> anyhow::Result<()> {
 }
 
 fn add(at: &Location, args: AddArgs, out: &mut Output) -> anyhow::Result<()> {
-    let (name, remote) = remote_of(args)?;
+    let (name, remote) = if args.says_all() { remote_of(args)? } else { asked(args)? };
     insert(at, &name, &remote)?;
     let account = connect(&name, &remote).and_then(|provider| provider.account()).map_err(|error| error.to_string());
     let mut report = described(&name, &remote);
@@ -125,6 +167,19 @@ fn add(at: &Location, args: AddArgs, out: &mut Output) -> anyhow::Result<()> {
         out.line(format!("Next: `trackfs sync --dry-run {name}` shows what would be pulled and pushed"))
     })?;
     Ok(())
+}
+
+/// What the command line leaves out.
+fn asked(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
+    let kind = args.kind.map(RemoteKind::from);
+    let mut dialog = wizard::Dialog { input: &mut io::stdin().lock(), output: &mut io::stderr().lock() };
+    wizard::ask(&mut dialog, args.name, kind, &|name, remote| {
+        places(name, &RemoteConfig { url: args.url.clone(), ..remote.clone() })
+    })
+    .and_then(|(name, remote)| {
+        must_be_legal(&name)?;
+        Ok((name, RemoteConfig { url: args.url, ..remote }))
+    })
 }
 
 /// Writes a new remote into the configuration.
@@ -143,7 +198,8 @@ pub fn insert(at: &Location, name: &str, remote: &RemoteConfig) -> anyhow::Resul
 
 /// The remote that the arguments describe.
 fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
-    let AddArgs { name, kind, repo, team, url, folder, token_env, token_command, app, app_key } = args;
+    let (name, kind) = (args.name.unwrap_or_default(), args.kind.unwrap_or(Kind::Github));
+    let AddArgs { repo, team, url, folder, token_env, token_command, app, app_key, .. } = args;
     let given = [
         Some(&name),
         repo.as_ref(),
@@ -162,10 +218,7 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
              and as it may now be in your shell's history, make a new one",
         ));
     }
-    let legal = |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
-    if name.is_empty() || name.starts_with('-') || !legal(&name) {
-        return Err(advise(format!("{name:?} is no name for a remote"), "use lower-case letters, digits and dashes"));
-    }
+    must_be_legal(&name)?;
     let folder = WsPath::new(
         folder.map_or_else(|| format!("tickets/{name}"), |folder| folder.trim_end_matches('/').to_owned()),
     )?;
@@ -183,6 +236,15 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
         (None, None, None) => TokenSource::Default,
     };
     Ok((name, RemoteConfig { repo, team, url, token, ..RemoteConfig::new(kind.into(), folder) }))
+}
+
+/// Whether a remote can be called so.
+fn must_be_legal(name: &str) -> anyhow::Result<()> {
+    let legal = |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
+    if name.is_empty() || name.starts_with('-') || !legal(&name) {
+        return Err(advise(format!("{name:?} is no name for a remote"), "use lower-case letters, digits and dashes"));
+    }
+    Ok(())
 }
 
 /// The key's path is made absolute, wherever the daemon stands later.
@@ -309,8 +371,8 @@ mod tests {
 
     fn args(url: &str) -> AddArgs {
         AddArgs {
-            name: "github".into(),
-            kind: Kind::Github,
+            name: Some("github".into()),
+            kind: Some(Kind::Github),
             repo: Some("acme/app".into()),
             team: None,
             url: Some(url.into()),
@@ -347,6 +409,6 @@ mod tests {
         let (_, remote) = remote_of(args("https://ghe.acme.dev/api/v3")).unwrap();
         assert_eq!(remote.folder.as_str(), "tickets/app");
         assert!(remote_of(AddArgs { folder: Some("../out".into()), ..args("https://x") }).is_err());
-        assert!(remote_of(AddArgs { name: "../x".into(), ..args("https://x") }).is_err());
+        assert!(remote_of(AddArgs { name: Some("../x".into()), ..args("https://x") }).is_err());
     }
 }

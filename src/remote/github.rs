@@ -12,7 +12,7 @@ mod listing;
 mod wire;
 
 use super::{
-    Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Search,
+    Budget, Lost, Page, PageToken, Patch, Place, Provider, RemoteError, Search,
     http::{Effect, Http, Reply},
     text,
     token::{self, Tokens},
@@ -57,6 +57,26 @@ pub(super) struct Github {
     listings: Listings,
 }
 
+fn headers() -> HeaderMap {
+    HeaderMap::from_iter([
+        (ACCEPT, HeaderValue::from_static("application/vnd.github+json")),
+        (HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28")),
+    ])
+}
+
+/// Repositories with issues that a token can see.
+pub(super) fn places(remote: &str, config: &RemoteConfig) -> Result<Vec<Place>, RemoteError> {
+    let tokens = Arc::new(token::find(remote, config.kind, &config.token)?);
+    let http = Http::new(remote, config.url.as_deref().unwrap_or(API), "Bearer ", tokens, headers())?;
+    let url = with_query(http.url(&["user", "repos"]), &[("sort", "pushed"), ("per_page", "100")]);
+    let reply = http.send(Effect::Read, Method::GET, url, None)?;
+    if !reply.is_success() {
+        return Err(http.failure(Effect::Read, &reply, wire::explain(reply.body())));
+    }
+    let repositories: Vec<wire::Repository> = http.json(Effect::Read, &reply)?;
+    Ok(repositories.into_iter().filter_map(wire::Repository::into_place).collect())
+}
+
 impl Github {
     /// `repo` is `owner/name`; the configured URL is the API's root where it is not the public one. Finds the token, or the
     /// key of the app that gets one.
@@ -67,10 +87,7 @@ impl Github {
             field: Some("repo".into()),
             message: format!("{repo:?} is not owner/name (`remotes.{remote}.repo` in .trackfs/config.yaml)"),
         })?;
-        let headers = HeaderMap::from_iter([
-            (ACCEPT, HeaderValue::from_static("application/vnd.github+json")),
-            (HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28")),
-        ]);
+        let headers = headers();
         let api = config.url.as_deref().unwrap_or(API);
         let app = match &config.token {
             TokenSource::App(app) => Some(Arc::new(App::new(remote, api, headers.clone(), app, (owner, name))?)),

@@ -9,7 +9,7 @@ mod input;
 mod relations;
 mod wire;
 
-use super::{Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Search, Secret, text};
+use super::{Budget, Lost, Page, PageToken, Patch, Place, Provider, RemoteError, Search, Secret, text};
 use crate::domain::issue::{Capabilities, Field, IssueFields, RemoteComment, RemoteIssue, RemoteState};
 use client::{Client, Document, Inserted, document};
 use directory::Directory;
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use wire::{Connection, Displayed};
 
 const VIEWER: Document = document!(Read, "viewer.graphql");
+const TEAMS: Document = document!(Read, "teams.graphql");
 const ISSUES: Document = document!(Read, "issues.graphql", "issue_fields.graphql");
 const COMMENTS: Document = document!(Read, "comments.graphql", "comment_fields.graphql");
 const ISSUE: Document = document!(Read, "issue.graphql", "issue_fields.graphql", "comment_fields.graphql");
@@ -46,6 +47,21 @@ pub(super) struct Linear {
     directory: Directory,
     /// The display name of the token's account, which is unique in a workspace.
     account: OnceLock<String>,
+}
+
+/// The workspace's teams.
+pub(super) fn places(remote: &str, url: Option<&str>, token: Secret) -> Result<Vec<Place>, RemoteError> {
+    #[derive(Deserialize)]
+    struct Team {
+        key: String,
+        name: String,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        teams: Connection<Team>,
+    }
+    let teams = Client::new(remote, url, token)?.run::<Data>(TEAMS, json!({}))?.teams.nodes;
+    Ok(teams.into_iter().map(|Team { key, name }| Place { name: key, about: name }).collect())
 }
 
 impl Linear {
@@ -298,8 +314,9 @@ mod tests {
     use super::*;
     use apollo_compiler::{ExecutableDocument, Schema, request::coerce_variable_values};
 
-    const DOCUMENTS: [Document; 22] = [
+    const DOCUMENTS: [Document; 23] = [
         VIEWER,
+        TEAMS,
         ISSUES,
         COMMENTS,
         ISSUE,

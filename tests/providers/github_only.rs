@@ -7,8 +7,11 @@ use crate::{
 };
 use serde_json::json;
 use trackfs::{
-    domain::issue::{Field, FieldValue, IssueFields, RemoteIssue},
-    remote::{Patch, RemoteError, Search, connect},
+    domain::{
+        issue::{Field, FieldValue, IssueFields, RemoteIssue},
+        path::WsPath,
+    },
+    remote::{Patch, Place, RemoteError, Search, connect, places},
     workspace::config::{RemoteConfig, RemoteKind, TokenSource},
 };
 use uuid::Uuid;
@@ -321,4 +324,30 @@ fn pull_requests_are_read_where_they_are_asked_for_and_only_as_far_as_they_chang
     remote.answer_next(response("200 OK", "", &issues.to_string()));
     let page = connect("hub", &config(false)).unwrap().changed_since(Some("2026-01-02T00:00:00Z"), None).unwrap();
     assert_eq!((page.pulls, remote.requests()), (vec![], 3));
+}
+
+#[test]
+fn the_repositories_that_a_token_can_see_can_be_chosen_from() {
+    let Some(remote) = fixture::github() else { return };
+    let (_, path) = remote.github_path("1");
+    let repo = path.strip_prefix("/repos/").unwrap().strip_suffix("/issues/1").unwrap();
+    let (origin, _) = remote.wire();
+    let at = |token: &str| RemoteConfig {
+        url: Some(origin.to_owned()),
+        token: TokenSource::Command(format!("echo {token}")),
+        ..RemoteConfig::new(RemoteKind::Github, WsPath::new("tickets").unwrap())
+    };
+    let seen = places("hub", &at("ghp_alice")).unwrap();
+    assert!(seen.iter().any(|place| place.name == repo), "{repo}: {seen:?}");
+    remote.answer_next(response("401 Unauthorized", "", "{\"message\": \"Bad credentials\"}"));
+    assert!(matches!(places("hub", &at("ghp_old")), Err(RemoteError::Unauthorized { .. })));
+    // Where nobody writes issues there is nothing to choose.
+    let listed = json!([
+        { "full_name": "o/used", "description": "About it", "has_issues": true, "archived": false },
+        { "full_name": "o/none", "has_issues": false },
+        { "full_name": "o/old", "archived": true },
+    ]);
+    remote.answer_next(response("200 OK", "", &listed.to_string()));
+    let place = Place { name: "o/used".into(), about: "About it".into() };
+    assert_eq!(places("hub", &at("ghp_alice")).unwrap(), [place]);
 }

@@ -7,8 +7,11 @@ use crate::{
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, time::Duration};
 use trackfs::{
-    domain::issue::{Field, FieldValue, RemoteIssue},
-    remote::{Patch, Provider, RemoteError},
+    domain::{
+        issue::{Field, FieldValue, RemoteIssue},
+        path::WsPath,
+    },
+    remote::{Patch, Provider, RemoteError, places},
     workspace::config::{RemoteConfig, RemoteKind, TokenSource},
 };
 use uuid::Uuid;
@@ -259,4 +262,17 @@ fn no_operation_is_invalid_or_dear() {
         assert_eq!(entry["invalid"], json!([]), "{entry}");
         assert!(entry["cx"].as_u64().unwrap() < 1000, "a tenth of what a query may cost: {entry}");
     }
+}
+
+#[test]
+fn the_teams_can_be_chosen_from() {
+    let Some(server) = start_linear() else { return };
+    let at = |token: &str| RemoteConfig {
+        url: Some(server.url.clone()),
+        token: TokenSource::Command(format!("echo {token}")),
+        ..RemoteConfig::new(RemoteKind::Linear, WsPath::new("tickets").unwrap())
+    };
+    let seen = places("line", &at("lin_api_admin")).unwrap();
+    assert!(seen.iter().any(|place| place.name == "SYN" && !place.about.is_empty()), "{seen:?}");
+    assert!(matches!(places("line", &at("nobody")), Err(RemoteError::Unauthorized { .. })));
 }

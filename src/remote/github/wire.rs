@@ -6,7 +6,7 @@ use crate::{
         pull::{RemotePull, closed_by},
     },
     remote::{
-        Lost,
+        Lost, Place,
         http::Explanation,
         text::{same_name, with_lf},
     },
@@ -76,6 +76,29 @@ pub(super) struct Named {
 pub(super) struct Milestone {
     pub(super) number: u64,
     pub(super) title: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Repository {
+    full_name: String,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default = "yes")]
+    has_issues: bool,
+    #[serde(default)]
+    archived: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Repository {
+    /// `None`: nobody can write issues there.
+    pub(super) fn into_place(self) -> Option<Place> {
+        let is_used = self.has_issues && !self.archived;
+        is_used.then(|| Place { name: self.full_name, about: self.description.unwrap_or_default() })
+    }
 }
 
 #[derive(Deserialize)]
