@@ -5,6 +5,7 @@
 
 mod ask;
 mod blame;
+mod complete;
 mod demo;
 mod diff;
 mod doctor;
@@ -135,6 +136,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Show all of it on a throw-away workspace with 200 tickets
     Demo(demo::DemoArgs),
+    /// Print words for an editor to offer: fields, values, tickets
+    Complete(complete::CompleteArgs),
     /// Print completions for a shell
     Completions(manual::CompletionsArgs),
     /// Write the man pages of all commands
@@ -197,6 +200,7 @@ fn run(cli: Cli, stdout: &mut dyn Write) -> anyhow::Result<()> {
         Command::Logs(args) => service::logs(&args),
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::Demo(args) => demo::run(&args, &mut out),
+        Command::Complete(args) => complete::run(&args, &mut out),
         Command::Completions(args) => manual::completions(&args, &mut out),
         Command::Man(args) => manual::man(&args, &mut out),
         Command::Supervise(args) => Ok(mount::supervise(&args)?),

@@ -241,7 +241,7 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
 /// Whether a remote can be called so.
 fn must_be_legal(name: &str) -> anyhow::Result<()> {
     let legal = |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
-    if name.is_empty() || name.starts_with('-') || !legal(&name) {
+    if name.is_empty() || name.starts_with('-') || !legal(name) {
         return Err(advise(format!("{name:?} is no name for a remote"), "use lower-case letters, digits and dashes"));
     }
     Ok(())

@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn rows_are_a_table_json_or_csv() {
-        assert_eq!(printed(false, false), "name         n\na, \"b\" c    7\nNULL       0.5\n");
+        assert_eq!(printed(false, false), "name        n\na, \"b\" c    7\nNULL      0.5\n");
         assert_eq!(printed(true, false), "name,n\n\"a, \"\"b\"\"\n\u{1b}c\",7\n,0.5\n");
         let json = "{\"name\":\"a, \\\"b\\\"\\n\\u001bc\",\"n\":7}\n{\"name\":null,\"n\":0.5}\n";
         assert_eq!(printed(false, true), json);
