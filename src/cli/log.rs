@@ -42,10 +42,12 @@ pub fn run(args: &LogArgs, out: &mut Output) -> anyhow::Result<()> {
             return Ok(of_file(&history.versions(path)?, args.number, out)?);
         }
     }
-    for commit in Repo::open(&at.git_dir)?.log(path.as_ref(), args.number)? {
-        print(&commit, out)?;
+    let commits = Repo::open(&at.git_dir)?.log(path.as_ref(), args.number)?;
+    if let Some(path) = path.filter(|_| commits.is_empty()) {
+        let next = "a new file is committed after a quiet moment, or by `trackfs commit`; `trackfs log` shows what was";
+        return Err(failure::advise(format!("{path} is in no commit"), next));
     }
-    Ok(())
+    Ok(commits.iter().try_for_each(|commit| print(commit, out))?)
 }
 
 fn of_file(versions: &[crate::domain::past::Version], number: usize, out: &mut Output) -> io::Result<()> {

@@ -15,7 +15,7 @@ use super::{
     torn,
 };
 use crate::{
-    domain::{Clock, Timestamp, event::Event, op::Actor, problem::Problem},
+    domain::{Clock, Timestamp, event::Event, nearest::nearest, op::Actor, problem::Problem},
     git::{self, Repo},
     workspace::{
         config::Config,
@@ -290,6 +290,9 @@ impl Engine {
             return Ok(());
         }
         let known = self.remotes.names();
+        if let Some(near) = nearest(remote, known.iter().map(String::as_str)) {
+            bail!("there is no remote {remote:?} (did you mean `{near}`?)")
+        }
         let known = if known.is_empty() { "none".into() } else { known.join(", ") };
         bail!("there is no remote {remote:?}; the workspace has: {known}")
     }

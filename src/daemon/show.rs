@@ -35,8 +35,13 @@ impl Engine {
         }
         let called = self.store.ticket_paths()?.into_iter().filter(|path| name.means(path, None));
         let meant: BTreeSet<_> = called.chain(self.store.tickets_with_key(&name.said)?).collect();
-        only_one(&name.said, meant.iter().collect())?
-            .ok_or_else(|| anyhow!("there is no ticket {}; say its path, its name or its key", name.said))
+        if let Some(path) = only_one(&name.said, meant.iter().collect())? {
+            return Ok(path);
+        }
+        let paths = self.store.ticket_paths()?;
+        let near = nearest(&name.said, paths.iter().map(WsPath::stem));
+        let near = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+        bail!("there is no ticket {}{near}; say its path, its name or its key", name.said)
     }
 
     pub(super) fn show(&self, name: &TicketName) -> anyhow::Result<ShowReport> {
