@@ -4,7 +4,7 @@ mod meanings;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 mod places;
 
-use super::bell::Bell;
+use super::{bell::Bell, memory};
 use crate::{
     domain::{
         past::{self, Placed, Version},
@@ -95,6 +95,10 @@ impl History {
             if !progress(Progress { done, of: new.len() }) {
                 return Ok(());
             }
+        }
+        drop(meanings);
+        if new.len() >= BATCH {
+            memory::give_back();
         }
         Ok(self.past.move_head(from.as_deref(), &to, &self.difference(from.as_deref(), &to)?)?)
     }

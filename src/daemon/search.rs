@@ -3,6 +3,7 @@
 use super::{
     Engine,
     bell::Bell,
+    memory,
     report::{Hit, SearchReport},
 };
 use crate::{
@@ -57,23 +58,23 @@ impl Search {
         Ok(Self { texts, store, root, taking_over: Mutex::default(), known: Mutex::default(), bell: Bell::default() })
     }
 
-    /// Takes over every file that has settled; answers whether there were any. `goes_on` is asked after each batch.
-    pub fn take_over(&self, goes_on: impl Fn() -> bool) -> anyhow::Result<bool> {
+    /// Takes over every file that has settled; answers how many there were. `goes_on` is asked after each batch.
+    pub fn take_over(&self, goes_on: impl Fn() -> bool) -> anyhow::Result<usize> {
         let _one_at_a_time = self.taking_over.lock();
-        let mut any = false;
+        let mut taken = 0;
         loop {
             let due = self.store.unsearched(BATCH)?;
             if due.is_empty() {
-                return Ok(any);
+                return Ok(taken);
             }
+            taken += due.len();
             let files: Result<Vec<_>, _> = due.iter().map(|(_, path)| Ok((path.clone(), self.read(path)?))).collect();
             self.texts.put(&files.map_err(|error: anyhow::Error| error.context("a text cannot be searched"))?)?;
             self.known.lock().clear();
             let notes: Vec<_> = due.into_iter().map(|(note, _)| note).collect();
             self.store.searched(&notes)?;
-            any = true;
             if !goes_on() {
-                return Ok(any);
+                return Ok(taken);
             }
         }
     }
@@ -142,8 +143,12 @@ impl Engine {
     /// index to be whole, which is needed more.
     pub(super) fn keep_searchable(&self, search: &Search) {
         let work = || {
-            if self.is_caught_up() && search.take_over(|| !search.bell.is_stopped())? {
+            let taken = if self.is_caught_up() { search.take_over(|| !search.bell.is_stopped())? } else { 0 };
+            if taken > 0 {
                 self.shelf.texts_changed();
+            }
+            if taken >= BATCH {
+                memory::give_back();
             }
             Ok(())
         };
@@ -153,7 +158,7 @@ impl Engine {
     /// Brings the words that a query asks for in step.
     pub(super) fn ready_for(&self, query: &Query) -> anyhow::Result<()> {
         let sought = query.sought();
-        if (!sought.all.is_empty() || !sought.none.is_empty()) && self.texts()?.take_over(|| true)? {
+        if (!sought.all.is_empty() || !sought.none.is_empty()) && self.texts()?.take_over(|| true)? > 0 {
             self.shelf.texts_changed();
         }
         Ok(())
