@@ -8,12 +8,13 @@ use crate::{
     daemon::{
         self,
         control::{Request, Response},
-        report::{Hit, SearchReport},
+        report::SearchReport,
     },
     domain::{
         text::{one_line, shortened},
         texts::MARKS,
     },
+    workspace::store::Excerpt,
 };
 use clap::Args;
 use std::io;
@@ -49,7 +50,7 @@ fn print(report: &SearchReport, width: Option<usize>, out: &mut Output) -> io::R
     for hit in &report.hits {
         if out.is_json() {
             // Marks are for the terminal.
-            out.json(&Hit { text: one_line(&hit.text.replace(MARKS, "")), ..hit.clone() })?;
+            out.json(&Excerpt { text: one_line(&hit.text.replace(MARKS, "")), ..hit.clone() })?;
             continue;
         }
         let at = format!("{}:{}", hit.path, hit.line);

@@ -45,11 +45,11 @@ impl Bell {
         }
     }
 
+    /// Rings, and waits until the work is done as `is_done` says; answers whether it was, within this time.
     #[cfg_attr(
         not(all(feature = "fuse", target_os = "linux")),
         expect(dead_code, reason = "only a mount has somebody who waits")
     )]
-    /// Rings, and waits until the work is done as `is_done` says; answers whether it was, within this time.
     pub fn done_within(&self, patience: Duration, is_done: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<bool> {
         if is_done()? {
             return Ok(true);

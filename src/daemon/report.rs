@@ -6,7 +6,7 @@ use crate::{
         Fields, Timestamp, event::Event, past::FieldChange, path::WsPath, problem::Problem, snapshot::ContentHash,
     },
     sync::{Conflict, Done, Report, Row, Trouble},
-    workspace::settle::Progress,
+    workspace::{settle::Progress, store::Excerpt},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -169,24 +169,9 @@ pub struct TicketChange {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchReport {
     /// The best first.
-    pub hits: Vec<Hit>,
+    pub hits: Vec<Excerpt>,
     /// Whether there are others.
     pub more: bool,
-}
-
-/// One of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hit {
-    pub path: WsPath,
-    /// `ticket`, `inbox`, `comment` or `spec`.
-    pub kind: String,
-    /// The ticket that it is, or is a comment on.
-    pub ticket: Option<WsPath>,
-    /// At which the first of the words stands; 1 where they are in the title only.
-    pub line: usize,
-    pub title: String,
-    /// A part of the text, the words marked.
-    pub text: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,11 +1,6 @@
 //! Full text: keeps `search.db` in step with what settles, and answers `trackfs search` and the words of queries.
 
-use super::{
-    Engine,
-    bell::Bell,
-    memory,
-    report::{Hit, SearchReport},
-};
+use super::{Engine, bell::Bell, memory, report::SearchReport};
 use crate::{
     domain::{
         document::Document,
@@ -16,7 +11,7 @@ use crate::{
     },
     workspace::{
         root::Root,
-        store::{Excerpt, Found, Store, Text, Texts},
+        store::{Found, Store, Text, Texts},
     },
 };
 use anyhow::{Context, bail};
@@ -143,11 +138,7 @@ impl Engine {
     /// index to be whole, which is needed more.
     pub(super) fn keep_searchable(&self, search: &Search) {
         let work = || {
-            let taken = if self.is_caught_up() { search.take_over(|| !search.bell.is_stopped())? } else { 0 };
-            if taken > 0 {
-                self.shelf.texts_changed();
-            }
-            if taken >= BATCH {
+            if self.is_caught_up() && self.take_over(search, || !search.bell.is_stopped())? >= BATCH {
                 memory::give_back();
             }
             Ok(())
@@ -158,10 +149,19 @@ impl Engine {
     /// Brings the words that a query asks for in step.
     pub(super) fn ready_for(&self, query: &Query) -> anyhow::Result<()> {
         let sought = query.sought();
-        if (!sought.all.is_empty() || !sought.none.is_empty()) && self.texts()?.take_over(|| true)? > 0 {
-            self.shelf.texts_changed();
+        if !sought.all.is_empty() || !sought.none.is_empty() {
+            self.take_over(&*self.texts()?, || true)?;
         }
         Ok(())
+    }
+
+    /// As [`Search::take_over`]; views that ask for words look again.
+    fn take_over(&self, search: &Search, goes_on: impl Fn() -> bool) -> anyhow::Result<usize> {
+        let taken = search.take_over(goes_on)?;
+        if taken > 0 {
+            self.shelf.texts_changed();
+        }
+        Ok(taken)
     }
 
     /// Files in which the words stand, the best first, so many at most. What else is asked for is asked of the ticket that a
@@ -182,8 +182,7 @@ impl Engine {
         };
         let more = found.len() > at_most;
         found.truncate(at_most);
-        let hits = search.texts.excerpts(&sought, &found)?.into_iter().map(Hit::from).collect();
-        Ok(SearchReport { hits, more })
+        Ok(SearchReport { hits: search.texts.excerpts(&sought, &found)?, more })
     }
 
     /// The files of tickets that are asked for, so many at most.
@@ -194,12 +193,5 @@ impl Engine {
             card.is_some_and(|card| query.holds(&catalog, card, &moment))
         };
         found.into_iter().filter(is_meant).take(at_most).collect()
-    }
-}
-
-impl From<Excerpt> for Hit {
-    fn from(excerpt: Excerpt) -> Self {
-        let Excerpt { path, kind, ticket, line, title, text } = excerpt;
-        Self { path, kind, ticket, line, title, text }
     }
 }

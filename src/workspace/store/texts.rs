@@ -14,6 +14,7 @@ use crate::domain::{
     texts::{MARKS, Sought, Words},
 };
 use rusqlite::{OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 use std::{collections::HashSet, fs, path::Path};
 
 const FILE: &str = "search.db";
@@ -44,13 +45,14 @@ pub struct Found {
 }
 
 /// Where the words stand in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excerpt {
     pub path: WsPath,
     /// `ticket`, `inbox`, `comment` or `spec`.
     pub kind: String,
+    /// The ticket that it is, or is a comment on.
     pub ticket: Option<WsPath>,
-    /// Of the file, at which the first of the words stands.
+    /// Of the file, at which the first of the words stands; 1 where they are in the title only.
     pub line: usize,
     pub title: String,
     /// A part of the body; each of the words stands between [`MARKS`].
