@@ -38,12 +38,10 @@ pub fn commit(engine: &Engine, message: Option<&str>) -> anyhow::Result<CommitRe
     let settled = engine.store.uncommitted()?;
     let (mut changes, mut held) = (Vec::with_capacity(settled.len()), Vec::new());
     for path in &settled {
-        if let Some(secret) = secret(engine, path)? {
-            held.push(secret);
-            continue;
-        }
         match as_settled(engine, path) {
-            Ok(change) => changes.extend(change),
+            Ok(Settled::As(change)) => changes.push(change),
+            Ok(Settled::Held(secret)) => held.push(secret),
+            Ok(Settled::Touched) => {}
             // One file that cannot be read keeps no other from being committed.
             Err(error) => tracing::warn!("{path} cannot be read and is not committed yet: {error:#}"),
         }
@@ -99,15 +97,21 @@ fn with_message(given: Option<&str>, ours: String) -> String {
     }
 }
 
-/// What looks like a token in a file, which keeps it from being committed.
-fn secret(engine: &Engine, path: &WsPath) -> anyhow::Result<Option<Problem>> {
-    let problems = engine.store.snapshot(path)?.map(|file| file.problems).unwrap_or_default();
-    Ok(problems.into_iter().find(|problem| problem.code == secrets::CODE))
+/// A path that settled, as a commit finds it.
+enum Settled {
+    As(PathChange),
+    /// It is something else by now: it has been touched again and will settle.
+    Touched,
+    /// It has what looks like a token.
+    Held(Problem),
 }
 
-/// The file as it settled, or `None` while it is something else: then it has been touched again and will settle.
-fn as_settled(engine: &Engine, path: &WsPath) -> anyhow::Result<Option<PathChange>> {
+fn as_settled(engine: &Engine, path: &WsPath) -> anyhow::Result<Settled> {
     let snapshot = engine.store.snapshot(path)?;
+    let problems = snapshot.iter().flat_map(|snapshot| &snapshot.problems);
+    if let Some(secret) = problems.into_iter().find(|problem| problem.code == secrets::CODE) {
+        return Ok(Settled::Held(secret.clone()));
+    }
     let stat = match engine.root.stat(path) {
         Ok(stat) => Some(stat).filter(|stat| stat.is_file() || stat.is_symlink()),
         Err(error) if is_absent(&error) => None,
@@ -115,27 +119,27 @@ fn as_settled(engine: &Engine, path: &WsPath) -> anyhow::Result<Option<PathChang
     };
     let (snapshot, stat) = match (snapshot, stat) {
         (Some(snapshot), Some(stat)) => (snapshot, stat),
-        (None, None) => return Ok(Some(PathChange { path: path.clone(), content: None })),
-        _ => return Ok(None),
+        (None, None) => return Ok(Settled::As(PathChange { path: path.clone(), content: None })),
+        _ => return Ok(Settled::Touched),
     };
     let symlink = stat.is_symlink();
     if !Repo::may_hold(path, symlink) {
-        return Ok(None);
+        return Ok(Settled::Touched);
     }
     let bytes = match if symlink { engine.root.read_link(path) } else { engine.root.read(path) } {
         Ok(bytes) => bytes,
-        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) if is_absent(&error) => return Ok(Settled::Touched),
         Err(error) => return Err(error.into()),
     };
     if ContentHash::of(&bytes) != snapshot.content {
-        return Ok(None);
+        return Ok(Settled::Touched);
     }
     let mode = match (symlink, snapshot.executable) {
         (true, _) => FileMode::Symlink,
         (false, true) => FileMode::Executable,
         (false, false) => FileMode::Plain,
     };
-    Ok(Some(PathChange { path: path.clone(), content: Some(FileContent { bytes, mode, stat }) }))
+    Ok(Settled::As(PathChange { path: path.clone(), content: Some(FileContent { bytes, mode, stat }) }))
 }
 
 /// Not there any more, or now a folder or something else that is not versioned, or too much.
