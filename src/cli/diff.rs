@@ -8,7 +8,7 @@ use crate::{
         past::History,
     },
     domain::{
-        past::{FieldChange, Meaning},
+        past::{FieldChange, difference},
         path::WsPath,
     },
     git::{FileChange, Revision, unified},
@@ -100,12 +100,7 @@ impl Sides<'_> {
             return Ok(());
         }
         if out.is_json() {
-            let what = match (&old, &new) {
-                (None, _) => "created",
-                (_, None) => "removed",
-                _ => "edited",
-            };
-            let changes = meant(&change.path, old.as_deref(), new.as_deref());
+            let (what, changes) = difference(&change.path, old.as_deref(), new.as_deref());
             return Ok(out.json(&Differs { path: &change.path, what, changes })?);
         }
         let path = change.path.as_str();
@@ -127,10 +122,4 @@ impl Sides<'_> {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-fn meant(path: &WsPath, old: Option<&[u8]>, new: Option<&[u8]>) -> Vec<FieldChange> {
-    let is_text = path.extension() == Some("md");
-    let Some(new) = new.filter(|_| is_text).and_then(Meaning::of) else { return Vec::new() };
-    old.and_then(Meaning::of).unwrap_or_default().changes(&new)
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Engine,
+    control::Expected,
     engine::myself,
     report::{ChangeReport, TicketChange},
     tickets::names,
@@ -13,7 +14,7 @@ use crate::{
         edit::{Edit, NewValue},
         layout::{Facts, Kind, classify},
         op::{Op, OpKind},
-        past::Meaning,
+        past::difference,
         path::WsPath,
         snapshot::ContentHash,
         text::scalar_text,
@@ -38,31 +39,38 @@ type Plan = BTreeMap<WsPath, Planned>;
 impl Engine {
     /// Works out what these edits make of the files. With `expected`, what an earlier answer called `before`, also makes it: as
     /// one commit, if the files are still those.
-    pub(super) fn change(
+    pub(super) fn change(&self, edits: &[Edit], expected: Option<&Expected>) -> anyhow::Result<ChangeReport> {
+        let Some(expected) = expected else {
+            self.whole_index()?;
+            self.settler.settle_now()?;
+            return Ok(self.report(&self.plan(edits)?));
+        };
+        self.change_if(edits, |now| expected.get(&now.path).map(Option::as_ref) == Some(now.before.as_ref()))
+    }
+
+    /// Makes of the files what these edits say, as one commit, if every one of them `is_expected`.
+    pub(super) fn change_if(
         &self,
         edits: &[Edit],
-        expected: Option<&BTreeMap<WsPath, Option<ContentHash>>>,
+        is_expected: impl Fn(&TicketChange) -> bool,
     ) -> anyhow::Result<ChangeReport> {
         self.whole_index()?;
-        match expected {
-            // What was saved before is a commit of its own.
-            Some(_) => drop(self.settle_and_commit(None)?),
-            None => drop(self.settler.settle_now()?),
-        }
+        // What was saved before is a commit of its own.
+        self.settle_and_commit(None)?;
         let plan = self.plan(edits)?;
-        let changes: Vec<_> = plan.iter().filter_map(|(path, planned)| change(path, planned)).collect();
-        let mut report = ChangeReport { changes, ..ChangeReport::default() };
-        report.removals = report.changes.iter().filter(|change| change.what == "removed").count();
-        report.max_removals = self.config().sync.max_removals;
-        let Some(expected) = expected else { return Ok(report) };
-        if let Some(path) = report.changes.iter().find_map(|now| {
-            (expected.get(&now.path).map(Option::as_ref) != Some(now.before.as_ref())).then_some(&now.path)
-        }) {
+        let mut report = self.report(&plan);
+        if let Some(TicketChange { path, .. }) = report.changes.iter().find(|change| !is_expected(change)) {
             bail!("{path} was changed meanwhile; nothing was written: look at it again");
         }
         self.settler.as_one(|| self.make(&plan))?;
         report.commit = self.settle_and_commit(None)?.1.commit;
         Ok(report)
+    }
+
+    fn report(&self, plan: &Plan) -> ChangeReport {
+        let changes: Vec<_> = plan.iter().filter_map(|(path, planned)| change(path, planned)).collect();
+        let removals = changes.iter().filter(|change| change.what == "removed").count();
+        ChangeReport { changes, removals, max_removals: self.config().sync.max_removals, commit: None }
     }
 
     fn plan(&self, edits: &[Edit]) -> anyhow::Result<Plan> {
@@ -215,12 +223,7 @@ fn change(path: &WsPath, Planned { old, new }: &Planned) -> Option<TicketChange>
     if old == new {
         return None;
     }
-    let meaning = |bytes: &Option<Vec<u8>>| bytes.as_deref().and_then(Meaning::of).unwrap_or_default();
-    let (what, changes) = match (old, new) {
-        (None, _) => ("created", meaning(old).changes(&meaning(new))),
-        (_, None) => ("removed", Vec::new()),
-        _ => ("edited", meaning(old).changes(&meaning(new))),
-    };
+    let (what, changes) = difference(path, old.as_deref(), new.as_deref());
     let before = old.as_deref().map(ContentHash::of);
     Some(TicketChange { path: path.clone(), what: what.to_owned(), changes, before })
 }

@@ -75,7 +75,7 @@ pub enum Request {
     /// Changes many tickets: what would become of them, or (as they were `expected` to be) what became of them.
     Change {
         edits: Vec<Edit>,
-        expected: Option<BTreeMap<WsPath, Option<ContentHash>>>,
+        expected: Option<Expected>,
     },
     /// One ticket, whole.
     Show {
@@ -107,6 +107,9 @@ pub enum Request {
         by: u32,
     },
 }
+
+/// What files were when somebody looked at what would become of them; `None`: not there.
+pub type Expected = BTreeMap<WsPath, Option<ContentHash>>;
 
 /// A file that is to be what a commit has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -87,6 +87,22 @@ impl Meaning {
     }
 }
 
+/// What became of a file, in a word: `created`, `removed` or `edited`; and, of Markdown, field by field. What is removed
+/// says nothing more.
+pub fn difference(path: &WsPath, old: Option<&[u8]>, new: Option<&[u8]>) -> (&'static str, Vec<FieldChange>) {
+    let what = match (old, new) {
+        (None, _) => "created",
+        (_, None) => "removed",
+        _ => "edited",
+    };
+    let is_text = path.extension() == Some("md");
+    let changes = new.filter(|_| is_text).and_then(Meaning::of).map(|new| {
+        let old = old.and_then(Meaning::of).unwrap_or_default();
+        old.changes(&new)
+    });
+    (what, changes.unwrap_or_default())
+}
+
 /// Who saved what a commit has, as its message says.
 pub fn actors(message: &str) -> Vec<String> {
     message.lines().filter_map(|line| line.strip_prefix("Trackfs-Actor: ")).map(str::to_owned).collect()
