@@ -13,6 +13,7 @@ mod events;
 mod failure;
 mod history;
 mod init;
+mod input;
 mod link;
 mod list;
 mod log;

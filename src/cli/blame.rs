@@ -52,8 +52,7 @@ pub fn run(args: &BlameArgs, out: &mut Output) -> anyhow::Result<()> {
     let history = history::open(&at)?;
     let versions = history.versions(&path)?;
     let Some(blob) = history.latest(&path)? else {
-        let next = "a new file is committed after a quiet moment, or by `trackfs commit`; `trackfs log` shows what was";
-        return Err(failure::advise(format!("{path} is not in the last commit"), next));
+        return Err(failure::advise(format!("{path} is not in the last commit"), history::NOT_COMMITTED));
     };
     let Some(now) = Meaning::of(&history.repo.blob(&blob)?) else {
         let next = format!("`trackfs status` says what is wrong with it; `trackfs log {path}` shows when it came");
@@ -96,11 +95,7 @@ fn table(blamed: &[Blamed<'_>], out: &mut Output) -> io::Result<()> {
     let rows: Vec<_> = blamed.iter().map(cells).collect();
     let widths = [0, 1].map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
     for ([field, value], line) in rows.iter().zip(blamed) {
-        let by = if line.actors.is_empty() {
-            line.author.to_owned()
-        } else {
-            format!("{} by {}", line.author, line.actors.join(", "))
-        };
+        let by = history::by(line.author, line.actors);
         let (field, value) = (format!("{field:<0$}", widths[0]), format!("{value:<0$}", widths[1]));
         out.line(format!("{} {}  {field}  {value}  {by}", short_id(line.commit), local_time(line.at)))?;
     }

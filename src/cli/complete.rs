@@ -12,7 +12,6 @@ use crate::{
         schema::{FieldKind, Schema},
         text::one_line,
     },
-    workspace::root::Root,
 };
 use clap::{Args, ValueEnum};
 use std::{cmp::Reverse, collections::HashMap};
@@ -45,7 +44,7 @@ pub fn run(args: &CompleteArgs, out: &mut Output) -> anyhow::Result<()> {
     let at = locate(None)?;
     let about = args.about.as_deref().unwrap_or_default();
     let words = match args.what {
-        What::Fields => fields(&schema(&at)?),
+        What::Fields => fields(&tables::schema(&at)?),
         What::Values => values(&at, about)?,
         What::Tickets => tickets(&at, &about.to_lowercase())?,
     };
@@ -57,10 +56,6 @@ pub fn run(args: &CompleteArgs, out: &mut Output) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn schema(at: &Location) -> anyhow::Result<Schema> {
-    tables::schema(&Root::open(&at.dir)?)
 }
 
 fn rows(at: &Location) -> anyhow::Result<Vec<TicketRow>> {
@@ -77,7 +72,7 @@ fn fields(schema: &Schema) -> Vec<(String, String)> {
 }
 
 fn values(at: &Location, field: &str) -> anyhow::Result<Vec<(String, String)>> {
-    let schema = schema(at)?;
+    let schema = tables::schema(at)?;
     if let Some(of) = schema.choices(field) {
         return Ok(of.map(|value| (value.to_owned(), String::new())).collect());
     }

@@ -49,13 +49,22 @@ pub fn revision(history: &History, said: &str) -> anyhow::Result<Revision> {
     })
 }
 
+/// What to do where a commit is sought and there is none.
+pub const NOT_COMMITTED: &str =
+    "a new file is committed after a quiet moment, or by `trackfs commit`; `trackfs log` shows what was";
+
 /// One commit's line.
 pub fn headline(version: &Version) -> String {
-    let by = match &version.actors[..] {
-        [] => version.author.clone(),
-        actors => format!("{} by {}", version.author, actors.join(", ")),
-    };
+    let by = by(&version.author, &version.actors);
     format!("{} {}  {}  ({by})", short_id(&version.commit), local_time(version.at), version.subject)
+}
+
+/// The author of a commit, and whose saves it has.
+pub fn by(author: &str, actors: &[String]) -> String {
+    match actors {
+        [] => author.to_owned(),
+        actors => format!("{author} by {}", actors.join(", ")),
+    }
 }
 
 /// What a version changed, a line each.

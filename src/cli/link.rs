@@ -3,12 +3,12 @@
 use super::{
     ask::{ask, locate},
     failure::advise,
+    input,
     output::Output,
     resolve::named,
 };
 use crate::daemon::control::{NewTicket, Request};
 use clap::Args;
-use std::io::Read;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -64,14 +64,7 @@ fn field(text: &str) -> Result<(String, String), String> {
 
 pub fn new(args: NewArgs, out: &mut Output) -> anyhow::Result<()> {
     let NewArgs { title, remotes, fields, body } = args;
-    let body = match body.as_deref() {
-        Some("-") => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
-            text
-        }
-        text => text.unwrap_or_default().to_owned(),
-    };
+    let body = input::text(body.as_deref().unwrap_or_default())?;
     ask(&locate(None)?, &Request::New(NewTicket { title, remotes, fields, body }), out)
 }
 

@@ -44,8 +44,7 @@ pub fn run(args: &LogArgs, out: &mut Output) -> anyhow::Result<()> {
     }
     let commits = Repo::open(&at.git_dir)?.log(path.as_ref(), args.number)?;
     if let Some(path) = path.filter(|_| commits.is_empty()) {
-        let next = "a new file is committed after a quiet moment, or by `trackfs commit`; `trackfs log` shows what was";
-        return Err(failure::advise(format!("{path} is in no commit"), next));
+        return Err(failure::advise(format!("{path} is in no commit"), history::NOT_COMMITTED));
     }
     Ok(commits.iter().try_for_each(|commit| print(commit, out))?)
 }
@@ -82,6 +81,7 @@ pub fn workspace_path(at: &Location, path: &Path) -> anyhow::Result<WsPath> {
         )
     })
 }
+
 /// The path without `.` and `..`, by its text: what was removed has a history, too.
 fn lexical(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();

@@ -219,9 +219,7 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
         ));
     }
     must_be_legal(&name)?;
-    let is_repository =
-        |repo: &str| repo.split_once('/').is_some_and(|(owner, name)| !owner.is_empty() && !name.is_empty());
-    if let Some(repo) = repo.as_deref().filter(|repo| matches!(kind, Kind::Github) && !is_repository(repo)) {
+    if let Some(repo) = repo.as_deref().filter(|repo| matches!(kind, Kind::Github) && !wizard::is_repository(repo)) {
         return Err(advise(format!("{repo:?} is no repository; nothing was written"), "say --repo OWNER/REPO"));
     }
     let folder = WsPath::new(

@@ -2,7 +2,8 @@
 
 use super::{
     ask::{ask, locate},
-    failure::{advise, because},
+    failure::advise,
+    input,
     log::workspace_path,
     output::Output,
 };
@@ -16,12 +17,7 @@ use crate::{
     git::merge_text,
 };
 use clap::Args;
-use std::{
-    fs,
-    io::{self, IsTerminal, Write},
-    path::Path,
-    process::Command,
-};
+use std::{fs, io::Write, path::Path};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -68,7 +64,7 @@ pub fn named(at: &Location, said: &str) -> TicketName {
 }
 
 fn edit(at: &Location, ticket: &TicketName, args: &ResolveArgs, out: &mut Output) -> anyhow::Result<()> {
-    if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+    if !input::is_attended() {
         return Err(advise("--edit needs a terminal", "say --ours or --theirs, or make the file equal to one side"));
     }
     let Response::Status(status) = daemon::ask(at, &Request::Status)? else { unreachable!("status answers status") };
@@ -92,17 +88,14 @@ fn edited(conflict: &ConflictReport) -> anyhow::Result<String> {
     let name = format!("{}.{}.", conflict.path.stem(), conflict.field.replace('/', "."));
     let mut file = tempfile::Builder::new().prefix(&name).suffix(".md").tempfile()?;
     file.write_all(marked(conflict).as_bytes())?;
-    let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
-    let editor = editor.unwrap_or_else(|| "vi".to_owned());
-    let ended = Command::new("sh").args(["-c", &format!("{editor} \"$1\""), "sh"]).arg(file.path()).status();
-    let ended = ended.map_err(|error| because(format!("{editor} cannot be started"), error))?;
+    let ended_well = input::edit(file.path())?;
     let text = fs::read_to_string(file.path())?;
-    if ended.success() && !has_markers(&text) {
+    if ended_well && !has_markers(&text) {
         let one_line = !is_text(&conflict.field);
         return Ok(if one_line { text.trim().to_owned() } else { text });
     }
     let (_, kept) = file.keep()?;
-    let what = if ended.success() { "the text still has conflict markers" } else { "the editor failed" };
+    let what = if ended_well { "the text still has conflict markers" } else { "the editor failed" };
     Err(advise(
         format!("{what}: {} of {} stays in conflict", conflict.field, conflict.path),
         format!("your text is in {}; run the same command again", kept.display()),

@@ -15,7 +15,6 @@ use crate::{
         problem::Severity,
         schema::{FieldDef, FieldKind, Schema},
     },
-    workspace::root::Root,
 };
 use clap::Subcommand;
 use serde_json::json;
@@ -32,13 +31,9 @@ pub enum SchemaCommand {
 pub fn run(command: &SchemaCommand, out: &mut Output) -> anyhow::Result<()> {
     let at = locate(None)?;
     match command {
-        SchemaCommand::Show => Ok(show(&read(&at)?, out)?),
+        SchemaCommand::Show => Ok(show(&tables::schema(&at)?, out)?),
         SchemaCommand::Check => check(&at, out),
     }
-}
-
-fn read(at: &Location) -> anyhow::Result<Schema> {
-    tables::schema(&Root::open(&at.dir)?)
 }
 
 fn show(schema: &Schema, out: &mut Output) -> io::Result<()> {
@@ -49,7 +44,7 @@ fn show(schema: &Schema, out: &mut Output) -> io::Result<()> {
             .map(|status| json!({ "name": status.name, "kind": status.kind, "next": status.next }));
         let fields = schema.fields.iter().map(|field| {
             let of: Vec<_> = schema.choices(&field.name).into_iter().flatten().collect();
-            json!({ "name": field.name, "type": type_name(&field.kind), "required": field.required, "of": of })
+            json!({ "name": field.name, "type": field.kind.name(), "required": field.required, "of": of })
         });
         let (statuses, fields): (Vec<_>, Vec<_>) = (statuses.collect(), fields.collect());
         return out.json(&json!({ "statuses": statuses, "fields": fields }));
@@ -70,26 +65,9 @@ fn show(schema: &Schema, out: &mut Output) -> io::Result<()> {
 fn described(field: &FieldDef) -> String {
     let kind = match &field.kind {
         FieldKind::Choice(of) => format!("one of {}", of.join(", ")),
-        kind => type_name(kind).to_owned(),
+        kind => kind.name().to_owned(),
     };
     if field.required { format!("{kind}, required") } else { kind }
-}
-
-/// As `.trackfs/schema.yaml` has it.
-fn type_name(kind: &FieldKind) -> &'static str {
-    match kind {
-        FieldKind::Text => "text",
-        FieldKind::Status => "status",
-        FieldKind::Choice(_) => "choice",
-        FieldKind::Number => "number",
-        FieldKind::Bool => "bool",
-        FieldKind::Date => "date",
-        FieldKind::Set => "set",
-        FieldKind::Link => "link",
-        FieldKind::Links => "links",
-        FieldKind::Path => "path",
-        FieldKind::Sync => "sync",
-    }
 }
 
 fn check(at: &Location, out: &mut Output) -> anyhow::Result<()> {
@@ -111,7 +89,7 @@ fn check(at: &Location, out: &mut Output) -> anyhow::Result<()> {
         ));
     }
     // What is broken is among the problems.
-    let schema = read(at)?;
+    let schema = tables::schema(at)?;
     if !out.is_json() {
         let fields = count(schema.fields.len(), "field");
         out.line(format!("{} checked against {fields}: nothing is wrong", count(status.tickets, "ticket")))?;

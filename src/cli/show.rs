@@ -4,12 +4,13 @@ use super::{
     ask::locate,
     failure::{advise, because},
     history::change_line,
+    input,
     output::Output,
     resolve::named,
 };
 use crate::{
     daemon::{
-        self,
+        self, Location,
         control::{Request, Response, SetTo},
         report::{ChangeReport, CommentReport, ShowReport},
     },
@@ -17,7 +18,9 @@ use crate::{
 };
 use clap::Args;
 use std::{
-    io::{self, IsTerminal, Read, Write},
+    fs,
+    io::{self, IsTerminal},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -77,23 +80,15 @@ fn set_to(text: &str) -> Result<SetTo, String> {
     Ok(SetTo { field: field.trim().to_owned(), how: how.to_owned(), value: value.trim().to_owned() })
 }
 
-/// The answer to a request, or why there is none.
-fn answer(request: &Request) -> anyhow::Result<Response> {
-    match daemon::ask(&locate(None)?, request)? {
-        Response::Failed { message } => Err(anyhow::anyhow!(message)),
-        response => Ok(response),
-    }
-}
-
-fn look(ticket: &str) -> anyhow::Result<ShowReport> {
-    let Response::Show(report) = answer(&Request::Show { ticket: named(&locate(None)?, ticket) })? else {
+fn look(at: &Location, ticket: &str) -> anyhow::Result<ShowReport> {
+    let Response::Show(report) = daemon::ask(at, &Request::Show { ticket: named(at, ticket) })? else {
         unreachable!("show answers a ticket")
     };
     Ok(*report)
 }
 
 pub fn show(args: &ShowArgs, out: &mut Output) -> anyhow::Result<()> {
-    Ok(out.value(&look(&args.ticket)?, whole)?)
+    Ok(out.value(&look(&locate(None)?, &args.ticket)?, whole)?)
 }
 
 fn whole(ticket: &ShowReport, out: &mut Output) -> io::Result<()> {
@@ -131,8 +126,9 @@ fn text(body: &str, out: &mut Output) -> io::Result<()> {
 }
 
 pub fn set(args: SetArgs, out: &mut Output) -> anyhow::Result<()> {
-    let ticket = named(&locate(None)?, &args.ticket);
-    let Response::Change(report) = answer(&Request::Set { ticket, to: args.fields })? else {
+    let at = locate(None)?;
+    let ticket = named(&at, &args.ticket);
+    let Response::Change(report) = daemon::ask(&at, &Request::Set { ticket, to: args.fields })? else {
         unreachable!("set answers what it changed")
     };
     Ok(out.value(&report, changed)?)
@@ -150,15 +146,10 @@ fn changed(report: &ChangeReport, out: &mut Output) -> io::Result<()> {
 }
 
 pub fn comment(args: CommentArgs, out: &mut Output) -> anyhow::Result<()> {
-    let ticket = named(&locate(None)?, &args.ticket);
-    let text = match args.text.as_deref() {
-        Some("-") => {
-            let mut text = String::new();
-            io::stdin().read_to_string(&mut text)?;
-            text
-        }
-        Some(text) => text.to_owned(),
-        None => written(&look(&args.ticket)?)?,
+    let at = locate(None)?;
+    let text = match &args.text {
+        Some(text) => input::text(text)?,
+        None => written(&look(&at, &args.ticket)?)?,
     };
     if text.trim().is_empty() {
         return Err(advise(
@@ -166,7 +157,8 @@ pub fn comment(args: CommentArgs, out: &mut Output) -> anyhow::Result<()> {
             "say the text, or - to read it from standard input",
         ));
     }
-    let Response::Comment(report) = answer(&Request::Comment { ticket, text })? else {
+    let ticket = named(&at, &args.ticket);
+    let Response::Comment(report) = daemon::ask(&at, &Request::Comment { ticket, text })? else {
         unreachable!("comment answers where it is")
     };
     Ok(out.value(&report, |report, out| out.line(&report.path))?)
@@ -174,35 +166,31 @@ pub fn comment(args: CommentArgs, out: &mut Output) -> anyhow::Result<()> {
 
 /// What the user writes in an editor.
 fn written(ticket: &ShowReport) -> anyhow::Result<String> {
-    if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+    if !input::is_attended() {
         return Err(advise(
             "nobody is there to write the comment",
             "say the text, or - to read it from standard input",
         ));
     }
-    let mut file =
-        tempfile::Builder::new().prefix(&format!("comment-{}.", ticket.path.stem())).suffix(".md").tempfile()?;
-    file.flush()?;
+    let file = tempfile::Builder::new().prefix(&format!("comment-{}.", ticket.path.stem())).suffix(".md").tempfile()?;
     edit(file.path())?;
-    Ok(std::fs::read_to_string(file.path())?)
+    Ok(fs::read_to_string(file.path())?)
 }
 
 /// Has the user edit a file.
-fn edit(file: &std::path::Path) -> anyhow::Result<()> {
-    let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
-    let editor = editor.unwrap_or_else(|| "vi".to_owned());
-    let ended = Command::new("sh").args(["-c", &format!("{editor} \"$1\""), "sh"]).arg(file).status();
-    match ended.map_err(|error| because(format!("{editor} cannot be started"), error))?.success() {
+fn edit(file: &Path) -> anyhow::Result<()> {
+    match input::edit(file)? {
         true => Ok(()),
-        false => Err(advise(format!("{editor} failed"), "VISUAL or EDITOR names the editor to use")),
+        false => Err(advise(format!("{} failed", input::editor()), "VISUAL or EDITOR names the editor to use")),
     }
 }
 
 pub fn open(args: &OpenArgs, out: &mut Output) -> anyhow::Result<()> {
-    let ticket = look(&args.ticket)?;
+    let at = locate(None)?;
+    let ticket = look(&at, &args.ticket)?;
     match &args.web {
         Some(remote) => browse(&ticket, remote, out),
-        None => edit(&locate(None)?.dir.join(ticket.path.as_str())),
+        None => edit(&at.dir.join(ticket.path.as_str())),
     }
 }
 

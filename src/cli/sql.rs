@@ -6,12 +6,13 @@ use super::{
     ask::locate,
     failure,
     history::{self, change_line},
+    input,
     output::{Output, count},
 };
 use crate::{
     daemon::{
         self, Location,
-        control::{Request, Response},
+        control::{Expected, Request, Response},
         report::ChangeReport,
         tables,
     },
@@ -21,7 +22,7 @@ use crate::{
 use clap::Args;
 use grid::Grid;
 use std::{
-    io::{self, BufRead, IsTerminal, Read, Write},
+    io::{self, BufRead, Write},
     time::Duration,
 };
 
@@ -80,14 +81,7 @@ pub fn run(args: &SqlArgs, out: &mut Output) -> anyhow::Result<()> {
 }
 
 fn statement(args: &SqlArgs) -> anyhow::Result<String> {
-    let said = match args.statement.as_deref() {
-        Some("-") => {
-            let mut text = String::new();
-            io::stdin().read_to_string(&mut text)?;
-            text
-        }
-        said => said.unwrap_or_default().to_owned(),
-    };
+    let said = input::text(args.statement.as_deref().unwrap_or_default())?;
     let said = said.trim().trim_end_matches(';').trim_end();
     if said.is_empty() && !args.explain {
         return Err(failure::advise("the statement is empty", "`trackfs sql --explain` shows the tables"));
@@ -183,14 +177,11 @@ fn write(args: &SqlArgs, at: &Location, edits: Vec<Edit>, out: &mut Output) -> a
     Ok(())
 }
 
-type Expected = std::collections::BTreeMap<crate::domain::path::WsPath, Option<crate::domain::snapshot::ContentHash>>;
-
 fn change(at: &Location, edits: Vec<Edit>, expected: Option<Expected>) -> anyhow::Result<ChangeReport> {
-    match daemon::ask(at, &Request::Change { edits, expected })? {
-        Response::Change(report) => Ok(report),
-        Response::Failed { message } => Err(anyhow::anyhow!(message)),
-        _ => unreachable!("a change answers what it changes"),
-    }
+    let Response::Change(report) = daemon::ask(at, &Request::Change { edits, expected })? else {
+        unreachable!("a change answers what it changes")
+    };
+    Ok(report)
 }
 
 fn show(planned: &ChangeReport, out: &mut Output) -> io::Result<()> {
@@ -209,7 +200,7 @@ fn show(planned: &ChangeReport, out: &mut Output) -> io::Result<()> {
 }
 
 fn asked(tickets: usize, out: &mut Output) -> anyhow::Result<bool> {
-    if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+    if !input::is_attended() {
         let next = "look at what would change (above), then say --yes";
         return Err(failure::advise("nobody is there to be asked; nothing was changed", next));
     }

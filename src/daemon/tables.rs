@@ -37,7 +37,15 @@ impl Objects for GitObjects {
 }
 
 /// The schema as its file says it now; the default where there is none. The error says what is wrong with it.
-pub fn schema(root: &Root) -> anyhow::Result<Schema> {
+pub fn schema(at: &Location) -> anyhow::Result<Schema> {
+    read_schema(&root(at)?)
+}
+
+fn root(at: &Location) -> anyhow::Result<Root> {
+    Root::open(&at.dir).with_context(|| format!("cannot open {}", at.dir.display()))
+}
+
+fn read_schema(root: &Root) -> anyhow::Result<Schema> {
     let path = WsPath::new(SCHEMA_PATH)?;
     let text = match root.read(&path) {
         Ok(text) => text,
@@ -53,8 +61,8 @@ pub fn schema(root: &Root) -> anyhow::Result<Schema> {
 /// Opens the tables; what is to be seen in them has settled. What trackers said last is read only for a statement that asks
 /// for it.
 pub fn open(at: &Location, history: &History, statement: &str) -> anyhow::Result<Sql> {
-    let root = Arc::new(Root::open(&at.dir).with_context(|| format!("cannot open {}", at.dir.display()))?);
-    let schema = Arc::new(schema(&root)?);
+    let root = Arc::new(root(at)?);
+    let schema = Arc::new(read_schema(&root)?);
     let sql = Sql::open(&at.state, root, schema, Arc::new(GitObjects(history.repo.clone())))?;
     if statement.contains("remote_objects") {
         for remote in history.repo.tracked()? {

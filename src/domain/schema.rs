@@ -48,6 +48,25 @@ pub enum FieldKind {
     Sync,
 }
 
+impl FieldKind {
+    /// As `.trackfs/schema.yaml` has it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Status => "status",
+            Self::Choice(_) => "choice",
+            Self::Number => "number",
+            Self::Bool => "bool",
+            Self::Date => "date",
+            Self::Set => "set",
+            Self::Link => "link",
+            Self::Links => "links",
+            Self::Path => "path",
+            Self::Sync => "sync",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusDef {
     pub name: String,

@@ -123,7 +123,8 @@ fn place(dialog: &mut Dialog<'_>, kind: RemoteKind, seen: &[Place]) -> anyhow::R
     Err(advise("nothing was chosen; nothing was written", "`trackfs remote add --help` shows how to say it beforehand"))
 }
 
-fn is_repository(text: &str) -> bool {
+/// Whether it is written as GitHub writes a repository: `OWNER/NAME`.
+pub fn is_repository(text: &str) -> bool {
     text.split_once('/').is_some_and(|(owner, name)| !owner.is_empty() && !name.is_empty() && !name.contains('/'))
 }
 

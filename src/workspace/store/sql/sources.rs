@@ -45,6 +45,17 @@ struct Numbers {
     known: HashMap<WsPath, i64>,
 }
 
+/// Selects the tickets whose path is so, in order.
+macro_rules! tickets {
+    ($path_is_so:literal) => {
+        concat!(
+            "SELECT path, snapshot, created, updated FROM files JOIN snapshots USING (path) WHERE kind = 'ticket' AND ",
+            $path_is_so,
+            " ORDER BY path LIMIT ?2"
+        )
+    };
+}
+
 /// A ticket, with the times of its file in nanoseconds.
 pub type Ticket = (WsPath, Snapshot, Option<i64>, Option<i64>);
 
@@ -57,15 +68,13 @@ impl Sources {
     /// So many tickets after a path, or the one at a path.
     pub fn tickets(&self, after: &str, only: Option<&str>, at_most: usize) -> Result<Vec<Ticket>, StoreError> {
         let connection = self.index.lock();
-        let query = "SELECT path, snapshot, created, updated FROM files JOIN snapshots USING (path)
-                     WHERE kind = 'ticket' AND path > ?1 AND (?2 IS NULL OR path = ?2) ORDER BY path LIMIT ?3";
         // One path is one look into the table.
-        let (after, query) = match only {
-            Some(_) => ("", query.replace("path > ?1 AND (?2 IS NULL OR path = ?2)", "path = ?2 AND ?1 = ''")),
-            None => (after, query.to_owned()),
+        let (path_is, query) = match only {
+            Some(only) => (only, tickets!("path = ?1")),
+            None => (after, tickets!("path > ?1")),
         };
-        let mut statement = connection.prepare_cached(&query)?;
-        collect(statement.query(params![after, only, i64::try_from(at_most).unwrap_or(i64::MAX)])?, |row| {
+        let mut statement = connection.prepare_cached(query)?;
+        collect(statement.query(params![path_is, i64::try_from(at_most).unwrap_or(i64::MAX)])?, |row| {
             Ok((path(row, 0)?, json(row, 1)?, row.get(2)?, row.get(3)?))
         })
     }
@@ -124,11 +133,9 @@ pub fn columns(schema: &Schema) -> Vec<Column> {
     let fields: Vec<_> = fields.map(|field| Column::Field(field.name.clone(), field.kind.clone())).collect();
     let has_labels = schema.field("labels").is_some_and(|field| field.kind == FieldKind::Set);
     let label = Some(Column::Label).filter(|_| has_labels);
-    let first = [Column::Path, Column::Name, Column::Title];
-    let last = [Column::Tags, Column::Created, Column::Updated, Column::Body];
-    // A field of the schema comes first: its name is what tickets say.
+    // A field of the schema goes before what else has its name: that name is what tickets say.
     let is_free = |column: &Column| schema.fields.iter().all(|field| field.name != column.name());
-    let [path, name, title] = first;
-    let head = [Some(path).filter(is_free), Some(name).filter(is_free), Some(title)];
-    head.into_iter().flatten().chain(fields).chain(last.into_iter().chain(label).filter(is_free)).collect()
+    let head = [Column::Path, Column::Name].into_iter().filter(is_free).chain([Column::Title]);
+    let last = [Column::Tags, Column::Created, Column::Updated, Column::Body].into_iter().chain(label).filter(is_free);
+    head.chain(fields).chain(last).collect()
 }
