@@ -19,6 +19,7 @@ mod lazily;
 mod list;
 pub mod location;
 mod lock;
+pub mod log;
 mod memory;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 mod mounting;

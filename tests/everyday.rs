@@ -209,6 +209,28 @@ fn a_daemon_says_what_it_logged_and_a_long_log_is_put_away() {
 }
 
 #[test]
+fn the_log_of_a_daemon_that_runs_for_long_is_put_away_while_it_runs() {
+    let mut workspace = Workspace::new();
+    workspace.variables.push(("TRACKFS_LOG", "trace".to_owned()));
+    workspace.write("tickets/t.md", "---\ntitle: T\n---\n");
+    workspace.mount();
+    let log = workspace.sh("git rev-parse --absolute-git-dir").trim().to_owned() + "/trackfs/daemon.log";
+    let put_away = format!("{log}.1");
+    let mut rounds = 0;
+    while !std::fs::exists(&put_away).unwrap() {
+        workspace.sh("for i in $(seq 200); do stat -c %s tickets/t.md specs nothing; cat tickets/t.md; done >/dev/null 2>&1 || true");
+        rounds += 1;
+        assert!(rounds < 200, "{} bytes after {rounds} rounds", std::fs::metadata(&log).unwrap().len());
+    }
+    // What comes after goes into the new one, and neither is much longer than it may be.
+    let begun = std::fs::metadata(&log).unwrap().len();
+    workspace.sh("cat tickets/t.md; touch specs/x");
+    assert!(std::fs::metadata(&log).unwrap().len() > begun);
+    assert!(std::fs::metadata(&put_away).unwrap().len() < 1_200_000);
+    assert_ne!(workspace.ok(&["logs", "-n", "3"]), "");
+}
+
+#[test]
 fn what_the_manual_shows_is_what_happens() {
     let workspace = Workspace::new();
     workspace.configure("me: ada");

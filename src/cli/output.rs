@@ -2,10 +2,13 @@
 //!
 //! Names, titles and messages can come from anybody, so nothing that drives a terminal reaches it as such.
 
-use crate::domain::{
-    Timestamp,
-    text::{printable, printable_json},
-    texts::MARKS,
+use crate::{
+    daemon::log,
+    domain::{
+        Timestamp,
+        text::{printable, printable_json},
+        texts::MARKS,
+    },
 };
 use serde::Serialize;
 use std::{
@@ -113,7 +116,11 @@ impl Write for LogWriter {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = text.strip_suffix('\n').unwrap_or(&text);
-        let _ = writeln!(io::stderr().lock(), "{}", printable(line));
+        let line = format!("{}\n", printable(line));
+        let mut stderr = io::stderr().lock();
+        if stderr.write_all(line.as_bytes()).is_ok() {
+            log::wrote(line.len());
+        }
         Ok(event.len())
     }
 

@@ -1,24 +1,20 @@
 //! Starting a daemon in the background, and telling its starter when it is ready or why it is not.
 
-use super::Location;
+use super::{Location, log};
 use anyhow::{Context, bail};
 use std::{
-    fs::OpenOptions,
     io::{BufRead, BufReader, Read, Seek, SeekFrom},
     os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
 };
 
-/// Bytes of a log that is put away when a daemon starts.
-const MAX_LOG: u64 = 1 << 20;
-
 /// Starts this program with `arguments` in a session of its own, its log in the workspace's state folder. Returns the
 /// first line it prints, which it prints when it is ready; fails with what it logged when it ends before that.
 pub fn start(at: &Location, arguments: &[std::ffi::OsString]) -> anyhow::Result<String> {
     at.make_state()?;
-    rotate(&at.log_file()).with_context(|| format!("{} cannot be put away", at.log_file().display()))?;
-    let mut log = OpenOptions::new().create(true).append(true).read(true).open(at.log_file())?;
+    let file = at.log_file();
+    let mut log = log::open(&file).with_context(|| format!("{} cannot be opened", file.display()))?;
     let before = log.seek(SeekFrom::End(0))?;
     let mut command = Command::new(std::env::current_exe().context("cannot find this program's own file")?);
     command.args(arguments).current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.try_clone()?);
@@ -42,16 +38,6 @@ pub fn start(at: &Location, arguments: &[std::ffi::OsString]) -> anyhow::Result<
         "" if is_full(&at.state) => bail!("the disk under {} is full", at.state.display()),
         "" => bail!("the daemon ended ({status}) without saying why"),
         said => bail!("{said}"),
-    }
-}
-
-/// Puts a long log away, as the one before.
-fn rotate(log: &Path) -> std::io::Result<()> {
-    match std::fs::metadata(log) {
-        Ok(metadata) if metadata.len() > MAX_LOG => std::fs::rename(log, log.with_extension("log.1")),
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
     }
 }
 
