@@ -136,7 +136,7 @@ struct Demo {
 
 fn set_up(root: &Path, interrupted: &Interrupted) -> anyhow::Result<Demo> {
     let work = root.join("work");
-    init::init(&work, Some(&root.join("git")))?;
+    init::init(&work, Some(&root.join("git")), init::Template::Solo)?;
     let at = Location::discover(&work)?;
     interrupted.check()?;
     let written = content::write(&at.dir)?;

@@ -5,6 +5,9 @@
 
 mod files;
 mod repository;
+mod template;
+
+pub use template::Template;
 
 use super::{failure, output::Output};
 use clap::Args;
@@ -19,6 +22,7 @@ use std::{
 Examples:
   trackfs init                     the current folder; a git repository in it is kept, with all its history
   trackfs init ~/planning          a new one
+  trackfs init --template team     with types of work, a review before `done`, and views for triage
   trackfs init --git-dir /srv/planning.git")]
 pub struct InitArgs {
     /// The folder; made if it is missing [default: here]
@@ -26,6 +30,9 @@ pub struct InitArgs {
     /// Where the git repository shall be, outside of DIR [default: in $XDG_DATA_HOME/trackfs]
     #[arg(long, value_name = "PATH")]
     git_dir: Option<PathBuf>,
+    /// How its users work: which fields, rules and saved views it begins with
+    #[arg(long, value_enum, default_value_t)]
+    template: Template,
 }
 
 /// What `init` did.
@@ -42,17 +49,17 @@ pub struct InitReport {
 }
 
 pub fn run(args: &InitArgs, out: &mut Output) -> anyhow::Result<()> {
-    let report = init(args.dir.as_deref().unwrap_or(Path::new(".")), args.git_dir.as_deref())?;
+    let report = init(args.dir.as_deref().unwrap_or(Path::new(".")), args.git_dir.as_deref(), args.template)?;
     Ok(out.value(&report, print)?)
 }
 
 /// Makes `dir` a workspace.
-pub fn init(dir: &Path, git_dir: Option<&Path>) -> anyhow::Result<InitReport> {
+pub fn init(dir: &Path, git_dir: Option<&Path>, template: Template) -> anyhow::Result<InitReport> {
     fs::create_dir_all(dir).map_err(|error| failure::because(format!("{} cannot be made", dir.display()), error))?;
     let dir = dir.canonicalize()?;
     refuse_unfit(&dir)?;
     let repository = repository::prepare(&dir, git_dir)?;
-    let files = files::write(&dir)?;
+    let files = files::write(&dir, template)?;
     let mut notes = repository.notes;
     notes.extend(files.notes);
     let commit = match repository::in_progress(&repository.git_dir) {

@@ -5,7 +5,7 @@ use super::{
     commit::Committer,
     control::{Request, Response, ask, close, connect, send},
     lock::Lock,
-    memory,
+    log, memory,
     report::UnmountReport,
     serve::{Feed, Server},
 };
@@ -32,6 +32,10 @@ use std::{
 
 /// How long an ending daemon waits for its first look at the files, and for requests to remotes that are under way.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long a beginning daemon looks at the files before it says that it is ready: a workspace of usual size has all its tickets in
+/// its views then.
+const WELCOME: Duration = Duration::from_millis(250);
 
 /// How to mount.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +91,7 @@ impl Session {
     pub fn start(at: &Location, running: &'static str) -> anyhow::Result<Self> {
         memory::be_frugal();
         at.make_state()?;
+        log::adopt(&at.log_file());
         let lock = Lock::wait(at, || at.is_live())?;
         let lock = lock.ok_or_else(|| anyhow!("{} is already mounted or watched", at.dir.display()))?;
         let engine = Arc::new(Engine::open(at, lock)?);
@@ -102,7 +107,8 @@ impl Session {
         Ok(Self { engine, feed, committer, threads, catching_up: None, stopper, stops, watcher })
     }
 
-    /// Picks up what was changed while nobody looked, in the background; then the remotes begin.
+    /// Picks up what was changed while nobody looked, in the background; then the remotes begin. Returns when it is done, or
+    /// takes longer than a moment.
     pub fn catch_up(&mut self) -> io::Result<()> {
         let (engine, committer) = (self.engine.clone(), self.committer.clone());
         let catch_up = move || {
@@ -123,6 +129,7 @@ impl Session {
             memory::give_back();
         };
         self.catching_up = Some(thread::Builder::new().name("catch-up".into()).spawn(catch_up)?);
+        self.engine.caught_up_within(WELCOME);
         Ok(())
     }
 
