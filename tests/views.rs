@@ -491,6 +491,9 @@ fn list_answers_the_same_query_mounted_and_not() {
     let expected = "tickets/b.md  todo  urgent  b\ntickets/a.md  todo  low     a\n";
     let query = ["list", "is:open", "sort:priority"];
     assert_eq!(workspace.ok(&query), expected);
+    workspace.sh("cp tickets/c.md tickets/d.md");
+    assert_eq!(workspace.ok(&["list", "name:d"]), "tickets/d.md  done  c\n", "what was saved just now is seen");
+    workspace.sh("rm tickets/d.md");
     workspace.ok(&["unmount"]);
     assert_eq!(workspace.ok(&query), expected);
     let rows = workspace.ok(&["list", "is:closed", "--json"]);
