@@ -48,7 +48,7 @@ tools=(
     git:git fusermount3:fuse3 vim:vim nvim:neovim emacs:emacs-nox nano:nano tmux:tmux sqlite3:sqlite3 rsync:rsync
     getfattr:attr getfacl:acl strace:strace rg:ripgrep jq:jq curl:curl inotifywait:inotify-tools patch:patch perl:perl
     python3:python3 node:nodejs npm:npm shellcheck:shellcheck cc:build-essential fio:fio kak:kakoune micro:micro ed:ed
-    sponge:moreutils fdfind:fd-find setpriv:util-linux make:make
+    sponge:moreutils fdfind:fd-find setpriv:util-linux make:make debootstrap:debootstrap strip:binutils
 )
 
 # The suites of tests/conformance that are crates, kept from run to run.
@@ -106,7 +106,7 @@ set_up_emulators() {
 check_scripts() {
     has shellcheck || return 0
     say "shellcheck"
-    shellcheck tests/run.sh tests/conformance/crash.sh .ci/run mount-scripts/*.sh mount-scripts/mount.trackfs
+    shellcheck tests/run.sh tests/packages.sh tests/conformance/crash.sh .ci/run mount-scripts/*.sh mount-scripts/mount.trackfs
 }
 
 install_tools
@@ -122,6 +122,12 @@ say "clippy"
 cargo clippy --quiet --all-targets -- -D warnings
 say "clippy without the mount"
 cargo clippy --quiet --no-default-features --all-targets -- -D warnings
+say "packages"
+if [ "$(id -u)" = 0 ] && has debootstrap; then
+    CACHE=$suites_dir tests/packages.sh
+else
+    skip "root and debootstrap are needed to install packages: they are not tried"
+fi
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib --document-private-items
 cargo test --quiet --doc
