@@ -21,6 +21,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use token::Secret;
+pub use token::keep;
 use uuid::Uuid;
 
 /// Opens the remote that `config` describes. Finds its token, but sends nothing yet.
@@ -35,8 +36,8 @@ pub fn connect(name: &str, config: &RemoteConfig) -> Result<Box<dyn Provider>, R
         }
         RemoteKind::Linear => {
             let team = setting(name, "team", "the team's key, as in ENG-42", config.team.as_deref())?;
-            let token = token::find(name, config.kind, &config.token)?;
-            Box::new(linear::Linear::new(name, url, team, token, config.create_labels)?)
+            let tokens = Arc::new(token::find(name, config.kind, &config.token)?);
+            Box::new(linear::Linear::new(name, url, team, tokens, config.create_labels)?)
         }
         RemoteKind::Simulator => {
             let flavour = match &config.repo {
@@ -70,8 +71,8 @@ pub fn places(name: &str, config: &RemoteConfig) -> Result<Vec<Place>, RemoteErr
     match config.kind {
         RemoteKind::Github => github::places(name, config),
         RemoteKind::Linear => {
-            let token = token::find(name, config.kind, &config.token)?;
-            linear::places(name, config.url.as_deref(), token)
+            let tokens = Arc::new(token::find(name, config.kind, &config.token)?);
+            linear::places(name, config.url.as_deref(), tokens)
         }
         RemoteKind::Simulator => Ok(Vec::new()),
     }

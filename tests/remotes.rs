@@ -8,7 +8,7 @@ mod support;
 use emulators::Server;
 use serde_json::{Value, json};
 use std::fs;
-use support::{Workspace, eventually};
+use support::{Workspace, eventually, have};
 
 const LINEAR_TOKEN: &str = "lin_api_dev";
 const GITHUB_TOKEN: &str = "ghp_alice";
@@ -160,6 +160,38 @@ fn a_new_ticket_becomes_one_issue_on_github() {
     let of_it = all.as_array().unwrap().iter().filter(|issue| issue["title"] == "Fresh from the mount");
     assert_eq!(of_it.count(), 1);
     assert_eq!(workspace.sh("git status --porcelain"), "");
+}
+
+#[test]
+fn a_token_in_the_keyring_is_asked_for_by_it_used_by_us_and_in_no_file() {
+    if !have(&["secret-tool", "gnome-keyring-daemon", "dbus-run-session"]) {
+        return;
+    }
+    let Some(server) = emulators::start_github() else { return };
+    let workspace = Workspace::new();
+    fs::create_dir_all(workspace.outside("runtime")).unwrap();
+    // A session of its own, whose keyring ends with it.
+    let session = format!(
+        "export XDG_RUNTIME_DIR={runtime} PATH={bin}:$PATH
+        printf x | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1
+        trackfs remote add hub --type github --repo alice/tracker --url {url} --folder tickets --token-keyring
+        printf '{GITHUB_TOKEN}' | trackfs remote token hub
+        trackfs remote list
+        trackfs sync hub >/dev/null",
+        runtime = workspace.outside("runtime").display(),
+        bin = std::path::Path::new(env!("CARGO_BIN_EXE_trackfs")).parent().unwrap().display(),
+        url = server.url,
+    );
+    let mut command = workspace.command("dbus-run-session");
+    let output = command.args(["--", "bash", "-euc", &session]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("not in use yet: ") && said.contains("the keyring has none for hub"), "{said}");
+    assert!(said.contains("hub answers, as alice") && said.contains("token from the keyring, as hub"), "{said}");
+    assert!(workspace.read(".trackfs/config.yaml").contains("token: {keyring: hub}"));
+    assert_eq!(workspace.sh(&format!("grep -rl {GITHUB_TOKEN} . \"$(git rev-parse --absolute-git-dir)\" || true")), "");
+    let refused = workspace.trackfs(&["remote", "token", "hubb"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no remote hubb"));
 }
 
 #[test]

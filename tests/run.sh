@@ -49,6 +49,7 @@ tools=(
     getfattr:attr getfacl:acl strace:strace rg:ripgrep jq:jq curl:curl inotifywait:inotify-tools patch:patch perl:perl
     python3:python3 node:nodejs npm:npm shellcheck:shellcheck cc:build-essential fio:fio kak:kakoune micro:micro ed:ed
     sponge:moreutils fdfind:fd-find setpriv:util-linux make:make debootstrap:debootstrap strip:binutils
+    secret-tool:libsecret-tools gnome-keyring-daemon:gnome-keyring dbus-run-session:dbus
 )
 
 # The suites of tests/conformance that are crates, kept from run to run.

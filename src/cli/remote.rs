@@ -14,7 +14,7 @@ use super::{
 use crate::{
     daemon::Location,
     domain::path::WsPath,
-    remote::{connect, places},
+    remote::{self, connect, places},
     workspace::{
         config::{AppConfig, Config, KeySource, RemoteConfig, RemoteKind, TokenSource},
         root::{ReplaceError, Root},
@@ -27,9 +27,14 @@ use std::io::{self, BufRead, IsTerminal};
 #[derive(Debug, Subcommand)]
 pub enum RemoteCommand {
     /// Keep a tracker in step with a folder of tickets
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// Show the remotes and where their tokens come from
     List,
+    /// Put a remote's new token into the system's keyring, without showing it
+    Token {
+        /// The remote
+        name: String,
+    },
     /// Forget a remote; tickets and issues stay on both sides
     Remove(RemoveArgs),
 }
@@ -41,9 +46,10 @@ Examples:
   trackfs remote add github --type github --repo acme/app
   trackfs remote add linear --type linear --team ENG --folder tickets/eng
   trackfs remote add work --type github --repo acme/app --token-command 'pass show github'
+  trackfs remote add work --type github --repo acme/app --token-keyring
   trackfs remote add bot --type github --repo acme/app --app 12345 --app-key ~/keys/app.pem
 
-Without --token-env and --token-command the token is taken from GITHUB_TOKEN (or `gh auth token`) or LINEAR_API_KEY.
+Without --token-env, --token-command and --token-keyring the token is taken from GITHUB_TOKEN (or `gh auth token`) or LINEAR_API_KEY.
 A token itself is never an argument and never in a file of the workspace.")]
 pub struct AddArgs {
     /// What tickets and messages call it
@@ -69,8 +75,11 @@ pub struct AddArgs {
     /// A command that prints the token
     #[arg(long, value_name = "COMMAND")]
     token_command: Option<String>,
+    /// The system's keyring holds the token, by this account [default: NAME]; where it does not, it is asked for and not shown
+    #[arg(long, value_name = "ACCOUNT", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["token_env", "token_command"])]
+    token_keyring: Option<String>,
     /// GitHub: the id or client id of the app to enter as, instead of a token
-    #[arg(long, value_name = "ID", requires = "app_key", conflicts_with_all = ["token_env", "token_command"])]
+    #[arg(long, value_name = "ID", requires = "app_key", conflicts_with_all = ["token_env", "token_command", "token_keyring"])]
     app: Option<String>,
     /// The file of the app's private key, outside the workspace
     #[arg(long, value_name = "FILE", requires = "app")]
@@ -88,8 +97,9 @@ impl AddArgs {
     /// Ends the program, as for any wrong command line, where something is missing and nobody is there to be asked. Whoever says
     /// how to enter has a script in mind.
     fn say_all_or_be_asked(&self) {
-        let says_how =
-            [&self.token_env, &self.token_command, &self.app, &self.folder].iter().any(|said| said.is_some());
+        let says_how = [&self.token_env, &self.token_command, &self.token_keyring, &self.app, &self.folder]
+            .iter()
+            .any(|said| said.is_some());
         let is_simulator = matches!(self.kind, Some(Kind::Simulator));
         let is_attended = io::stdin().is_terminal() && io::stderr().is_terminal();
         if self.says_all() || (is_attended && !says_how && !is_simulator) {
@@ -145,14 +155,16 @@ pub fn run(command: RemoteCommand, out: &mut Output) -> anyhow::Result<()> {
     }
     let at = locate(None)?;
     match command {
-        RemoteCommand::Add(args) => add(&at, args, out),
+        RemoteCommand::Add(args) => add(&at, *args, out),
         RemoteCommand::List => list(&at, out),
+        RemoteCommand::Token { name } => new_token(&at, &name, out),
         RemoteCommand::Remove(args) => remove(&at, &args, out),
     }
 }
 
 fn add(at: &Location, args: AddArgs, out: &mut Output) -> anyhow::Result<()> {
     let (name, remote) = if args.says_all() { remote_of(args)? } else { asked(args)? };
+    fill_keyring(&name, &remote)?;
     insert(at, &name, &remote)?;
     let account = connect(&name, &remote).and_then(|provider| provider.account()).map_err(|error| error.to_string());
     let mut report = described(&name, &remote);
@@ -169,17 +181,59 @@ fn add(at: &Location, args: AddArgs, out: &mut Output) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Asks for a token that the keyring is to hold and does not, if somebody is there to be asked.
+fn fill_keyring(name: &str, remote: &RemoteConfig) -> anyhow::Result<()> {
+    match &remote.token {
+        TokenSource::Keyring(account) if io::stdin().is_terminal() && connect(name, remote).is_err() => keep(account),
+        _ => Ok(()),
+    }
+}
+
+fn keep(account: &str) -> anyhow::Result<()> {
+    let kept = remote::keep(account).map_err(|error| {
+        advise(
+            format!("secret-tool, which keeps tokens in the keyring, cannot be started: {error}"),
+            "install it (Debian and Ubuntu: libsecret-tools), or keep the token elsewhere: `trackfs remote add --help`",
+        )
+    })?;
+    if kept {
+        return Ok(());
+    }
+    Err(advise(
+        "the keyring did not take the token",
+        "it needs a session in which it is unlocked (`secret-tool` says more, above)",
+    ))
+}
+
+/// Replaces the token that the keyring holds. A daemon takes it when the old one is refused.
+fn new_token(at: &Location, name: &str, out: &mut Output) -> anyhow::Result<()> {
+    let (_, config) = read_config(&Root::open(&at.dir)?)?;
+    let Some(remote) = config.remotes.get(name) else {
+        return Err(advise(format!("there is no remote {name}"), "`trackfs remote list` shows those there are"));
+    };
+    let TokenSource::Keyring(account) = &remote.token else {
+        let next =
+            format!("change it there; or say `token: {{keyring: {name}}}` of the remote in {CONFIG}, then this again");
+        return Err(advise(format!("the token of {name} comes from {}", token(remote)), next));
+    };
+    keep(account)?;
+    let who = connect(name, remote)?.account()?;
+    out.value(&json!({ "name": name, "account": who }), |_, out| out.line(format!("{name} answers, as {who}")))?;
+    Ok(())
+}
+
 /// What the command line leaves out.
 fn asked(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
     let kind = args.kind.map(RemoteKind::from);
     let mut dialog = wizard::Dialog { input: &mut io::stdin().lock(), output: &mut io::stderr().lock() };
-    wizard::ask(&mut dialog, args.name, kind, &|name, remote| {
-        places(name, &RemoteConfig { url: args.url.clone(), ..remote.clone() })
-    })
-    .and_then(|(name, remote)| {
-        must_be_legal(&name)?;
-        Ok((name, RemoteConfig { url: args.url, ..remote }))
-    })
+    let places =
+        |name: &str, remote: &RemoteConfig| places(name, &RemoteConfig { url: args.url.clone(), ..remote.clone() });
+    wizard::ask(&mut dialog, args.name, kind, &wizard::Means { places: &places, keep: &keep }).and_then(
+        |(name, remote)| {
+            must_be_legal(&name)?;
+            Ok((name, RemoteConfig { url: args.url, ..remote }))
+        },
+    )
 }
 
 /// Writes a new remote into the configuration.
@@ -199,7 +253,7 @@ pub fn insert(at: &Location, name: &str, remote: &RemoteConfig) -> anyhow::Resul
 /// The remote that the arguments describe.
 fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
     let (name, kind) = (args.name.unwrap_or_default(), args.kind.unwrap_or(Kind::Github));
-    let AddArgs { repo, team, url, folder, token_env, token_command, app, app_key, .. } = args;
+    let AddArgs { repo, team, url, folder, token_env, token_command, token_keyring, app, app_key, .. } = args;
     let given = [
         Some(&name),
         repo.as_ref(),
@@ -208,6 +262,7 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
         folder.as_ref(),
         token_env.as_ref(),
         token_command.as_ref(),
+        token_keyring.as_ref(),
         app.as_ref(),
         app_key.as_ref(),
     ];
@@ -232,11 +287,13 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
         }
         Kind::Github | Kind::Linear => url,
     };
-    let token = match (token_env, token_command, app.zip(app_key)) {
+    let token = match (token_env, token_command, token_keyring, app.zip(app_key)) {
         (Some(variable), ..) => TokenSource::Env(variable),
-        (None, Some(command), _) => TokenSource::Command(command),
-        (None, None, Some((id, file))) => TokenSource::App(entered_as(id, &file)?),
-        (None, None, None) => TokenSource::Default,
+        (_, Some(command), ..) => TokenSource::Command(command),
+        (_, _, Some(account), _) if account.is_empty() => TokenSource::Keyring(name.clone()),
+        (_, _, Some(account), _) => TokenSource::Keyring(account),
+        (.., Some((id, file))) => TokenSource::App(entered_as(id, &file)?),
+        (None, None, None, None) => TokenSource::Default,
     };
     Ok((name, RemoteConfig { repo, team, url, token, ..RemoteConfig::new(kind.into(), folder) }))
 }
@@ -353,6 +410,7 @@ fn token(remote: &RemoteConfig) -> String {
     match (&remote.token, remote.kind) {
         (TokenSource::Env(variable), _) => format!("${variable}"),
         (TokenSource::Command(command), _) => format!("`{command}`"),
+        (TokenSource::Keyring(account), _) => format!("the keyring, as {account}"),
         (TokenSource::App(app), _) => format!("the app {}, whose key is {}", app.id, key(&app.key)),
         (TokenSource::Default, RemoteKind::Github) => "$GITHUB_TOKEN or `gh auth token`".to_owned(),
         (TokenSource::Default, RemoteKind::Linear) => "$LINEAR_API_KEY".to_owned(),
@@ -382,6 +440,7 @@ mod tests {
             folder: Some("tickets/app/".into()),
             token_env: None,
             token_command: None,
+            token_keyring: None,
             app: None,
             app_key: None,
         }

@@ -13,7 +13,7 @@ mod wire;
 
 use super::{
     Budget, Lost, Page, PageToken, Patch, Place, Provider, RemoteError, Search,
-    http::{Effect, Http, Reply},
+    http::{Effect, Http, Reply, bearer},
     text,
     token::{self, Tokens},
 };
@@ -67,7 +67,7 @@ fn headers() -> HeaderMap {
 /// Repositories with issues that a token can see.
 pub(super) fn places(remote: &str, config: &RemoteConfig) -> Result<Vec<Place>, RemoteError> {
     let tokens = Arc::new(token::find(remote, config.kind, &config.token)?);
-    let http = Http::new(remote, config.url.as_deref().unwrap_or(API), "Bearer ", tokens, headers())?;
+    let http = Http::new(remote, config.url.as_deref().unwrap_or(API), bearer, tokens, headers())?;
     let url = with_query(http.url(&["user", "repos"]), &[("sort", "pushed"), ("per_page", "100")]);
     let reply = http.send(Effect::Read, Method::GET, url, None)?;
     if !reply.is_success() {
@@ -97,7 +97,7 @@ impl Github {
             Some(app) => Arc::clone(app) as _,
             None => Arc::new(token::find(remote, config.kind, &config.token)?),
         };
-        let http = Http::new(remote, api, "Bearer ", tokens, headers)?;
+        let http = Http::new(remote, api, bearer, tokens, headers)?;
         let (owner, repo) = (owner.to_owned(), name.to_owned());
         let (create_labels, pulls, listings) = (config.create_labels, config.pulls, Listings::default());
         Ok(Self { http, app, owner, repo, create_labels, pulls, login: OnceLock::new(), listings })

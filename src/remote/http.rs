@@ -40,12 +40,20 @@ pub(super) enum Effect {
     Write,
 }
 
+/// What precedes a token in the header: `"Bearer "`, or nothing.
+pub(super) type Scheme = fn(&Secret) -> &'static str;
+
+/// The usual one.
+pub(super) fn bearer(_: &Secret) -> &'static str {
+    "Bearer "
+}
+
 /// A client bound to one remote, one origin and one source of tokens.
 pub(super) struct Http {
     remote: String,
     client: Client,
     base: Url,
-    scheme: String,
+    scheme: Scheme,
     tokens: Arc<dyn Tokens>,
     /// Tokens that were sent last, the newest at the end.
     sent: Mutex<VecDeque<Secret>>,
@@ -69,11 +77,11 @@ pub(super) struct Explanation {
 }
 
 impl Http {
-    /// `base` is the API's root; `scheme` is what precedes the token in the header (`"Bearer "` or nothing).
+    /// `base` is the API's root.
     pub(super) fn new(
         remote: &str,
         base: &str,
-        scheme: &str,
+        scheme: Scheme,
         tokens: Arc<dyn Tokens>,
         headers: HeaderMap,
     ) -> Result<Self, RemoteError> {
@@ -82,7 +90,7 @@ impl Http {
             remote: remote.to_owned(),
             reason: format!("no HTTP client could be made: {}", reason(error)),
         })?;
-        let (remote, scheme) = (remote.to_owned(), scheme.to_owned());
+        let remote = remote.to_owned();
         Ok(Self { remote, client, base, scheme, tokens, sent: Mutex::default(), budget: Mutex::default() })
     }
 
@@ -167,7 +175,7 @@ impl Http {
             remote: self.remote.clone(),
             reason: "the token has characters that no token has".into(),
         };
-        let value = format!("{}{}", self.scheme, token.expose());
+        let value = format!("{}{}", (self.scheme)(token), token.expose());
         let mut authorization = HeaderValue::from_str(&value).map_err(refused)?;
         authorization.set_sensitive(true);
         let mut sent = self.sent_slot();

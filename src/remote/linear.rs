@@ -9,13 +9,17 @@ mod input;
 mod relations;
 mod wire;
 
-use super::{Budget, Lost, Page, PageToken, Patch, Place, Provider, RemoteError, Search, Secret, text};
+use super::{Budget, Lost, Page, PageToken, Patch, Place, Provider, RemoteError, Search, text, token::Tokens};
 use crate::domain::issue::{Capabilities, Field, IssueFields, RemoteComment, RemoteIssue, RemoteState};
 use client::{Client, Document, Inserted, document};
 use directory::Directory;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::HashMap, sync::OnceLock, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use uuid::Uuid;
 use wire::{Connection, Displayed};
 
@@ -50,7 +54,7 @@ pub(super) struct Linear {
 }
 
 /// The workspace's teams.
-pub(super) fn places(remote: &str, url: Option<&str>, token: Secret) -> Result<Vec<Place>, RemoteError> {
+pub(super) fn places(remote: &str, url: Option<&str>, tokens: Arc<dyn Tokens>) -> Result<Vec<Place>, RemoteError> {
     #[derive(Deserialize)]
     struct Team {
         key: String,
@@ -60,7 +64,7 @@ pub(super) fn places(remote: &str, url: Option<&str>, token: Secret) -> Result<V
     struct Data {
         teams: Connection<Team>,
     }
-    let teams = Client::new(remote, url, token)?.run::<Data>(TEAMS, json!({}))?.teams.nodes;
+    let teams = Client::new(remote, url, tokens)?.run::<Data>(TEAMS, json!({}))?.teams.nodes;
     Ok(teams.into_iter().map(|Team { key, name }| Place { name: key, about: name }).collect())
 }
 
@@ -70,10 +74,10 @@ impl Linear {
         remote: &str,
         url: Option<&str>,
         team: &str,
-        token: Secret,
+        tokens: Arc<dyn Tokens>,
         create_labels: bool,
     ) -> Result<Self, RemoteError> {
-        let client = Client::new(remote, url, token)?;
+        let client = Client::new(remote, url, tokens)?;
         let directory = Directory::new(create_labels);
         Ok(Self { client, team: team.to_owned(), directory, account: OnceLock::new() })
     }

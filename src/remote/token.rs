@@ -1,16 +1,18 @@
 //! Where a token comes from, and the wrapper that keeps it out of every log and message.
 //!
-//! A token, or the key of the app that gets them, is read once, when a remote is opened. It is never written anywhere.
+//! A token is read when a remote is opened, and once more when it was refused: by then there may be a new one. The key of the app
+//! that gets them is read once. None is ever written anywhere; the keyring is filled by its own program.
 
 use super::RemoteError;
 use crate::{
     domain::Timestamp,
     workspace::config::{KeySource, RemoteKind, TokenSource},
 };
+use parking_lot::Mutex;
 use std::{
     fmt,
     fs::File,
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -63,6 +65,7 @@ pub(super) trait Tokens: Send + Sync {
     fn refused(&self, token: &Secret, now: Timestamp) -> bool;
 }
 
+#[cfg(test)]
 impl Tokens for Secret {
     fn token(&self) -> Result<Secret, RemoteError> {
         Ok(self.clone())
@@ -73,12 +76,63 @@ impl Tokens for Secret {
     }
 }
 
+/// The token that a source held when it was asked last.
+pub(super) struct Found {
+    kind: RemoteKind,
+    source: TokenSource,
+    token: Mutex<Secret>,
+}
+
+impl Tokens for Found {
+    fn token(&self) -> Result<Secret, RemoteError> {
+        Ok(self.token.lock().clone())
+    }
+
+    fn refused(&self, refused: &Secret, _now: Timestamp) -> bool {
+        let mut token = self.token.lock();
+        // Another thread was refused the same, and has the new one already.
+        if *token != *refused {
+            return true;
+        }
+        match find_in(self.kind, &self.source, |name| std::env::var(name).ok()) {
+            Ok(other) if other != *refused => {
+                *token = other;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Finds the token of the remote named `remote`. The error says where it was looked for and what to do.
-pub(super) fn find(remote: &str, kind: RemoteKind, source: &TokenSource) -> Result<Secret, RemoteError> {
-    find_in(kind, source, |name| std::env::var(name).ok()).map_err(|reason| RemoteError::Unauthorized {
+pub(super) fn find(remote: &str, kind: RemoteKind, source: &TokenSource) -> Result<Found, RemoteError> {
+    let token = find_in(kind, source, |name| std::env::var(name).ok()).map_err(|reason| RemoteError::Unauthorized {
         remote: remote.to_owned(),
         reason: format!("{reason}, or say where it is with `remotes.{remote}.token` in .trackfs/config.yaml"),
+    })?;
+    Ok(Found { kind, source: source.clone(), token: Mutex::new(token) })
+}
+
+/// As what the keyring knows our tokens.
+const KEYRING_SERVICE: &str = "trackfs";
+
+/// Asks the program that speaks to the system's keyring (the Secret Service of freedesktop: GNOME Keyring, KWallet, KeePassXC).
+fn keyring(account: &str) -> Result<Secret, String> {
+    run("secret-tool", &["lookup", "service", KEYRING_SERVICE, "account", account], clean).map_err(|reason| {
+        format!(
+            "no token was found: the keyring has none for {account}, or cannot be reached (`secret-tool lookup` {reason}); \
+             put it there with `trackfs remote token`"
+        )
     })
+}
+
+/// Has the keyring's own program ask the user for a token, without showing it, or read it from standard input where that is no
+/// terminal, and keep it. It never passes through this one.
+pub fn keep(account: &str) -> io::Result<bool> {
+    let label = format!("trackfs: {account}");
+    let mut command = Command::new("secret-tool");
+    command.args(["store", "--label", &label, "service", KEYRING_SERVICE, "account", account]);
+    Ok(command.status()?.success())
 }
 
 /// Finds the private key of the app that the remote named `remote` is entered as. The error says where it was looked for.
@@ -134,6 +188,7 @@ pub(super) fn webhook_secret(remote: &str, kind: RemoteKind, source: &TokenSourc
         TokenSource::Env(name) => webhook_variable(name),
         TokenSource::Command(command) => run("sh", &["-c", command], phrase)
             .map_err(|reason| format!("no secret was found: the command {reason}; run it by hand to see why")),
+        TokenSource::Keyring(account) => keyring(account),
         TokenSource::Default if kind == RemoteKind::Linear => webhook_variable("LINEAR_WEBHOOK_SECRET"),
         TokenSource::Default => webhook_variable("GITHUB_WEBHOOK_SECRET"),
         TokenSource::App(_) => Err("no secret was found: an app's key signs no webhooks; name a variable".into()),
@@ -156,6 +211,7 @@ fn find_in(kind: RemoteKind, source: &TokenSource, env: impl Fn(&str) -> Option<
         }
         TokenSource::Command(command) => run("sh", &["-c", command], clean)
             .map_err(|reason| format!("no token was found: the token command {reason}; run it by hand to see why")),
+        TokenSource::Keyring(account) => keyring(account),
         TokenSource::App(_) => Err("no token was found: only GitHub has apps; name a variable".into()),
         TokenSource::Default => match kind {
             RemoteKind::Linear => variable("LINEAR_API_KEY").ok_or_else(|| {
@@ -238,6 +294,20 @@ mod tests {
         assert_eq!(format!("{secret} {secret:?}"), "*** ***");
         assert_eq!(secret.scrub("sent ghp_abc twice: ghp_abc"), "sent *** twice: ***");
         assert_eq!(Secret::new("").scrub("as it was"), "as it was");
+    }
+
+    #[test]
+    fn a_refused_token_is_looked_for_once_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, "one").unwrap();
+        let source = TokenSource::Command(format!("cat {}", file.display()));
+        let found = find("hub", RemoteKind::Github, &source).unwrap();
+        let (one, now) = (found.token().unwrap(), Timestamp::default());
+        assert!(one.expose() == "one" && !found.refused(&one, now), "it is still the same");
+        std::fs::write(&file, "two").unwrap();
+        assert!(found.refused(&one, now) && found.token().unwrap().expose() == "two");
+        assert!(found.refused(&one, now), "who was refused the old one tries the new one");
     }
 
     #[test]

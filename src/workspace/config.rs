@@ -175,6 +175,8 @@ pub enum TokenSource {
     Env(String),
     /// A command whose first output line is the token.
     Command(String),
+    /// The system's keyring, which knows it by this account of the service `trackfs`.
+    Keyring(String),
     /// Tokens that GitHub gives to an app, one after the other.
     App(AppConfig),
 }

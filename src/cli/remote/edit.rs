@@ -98,6 +98,7 @@ fn block(name: &str, remote: &RemoteConfig, indent: usize) -> Vec<String> {
         TokenSource::Default => None,
         TokenSource::Env(variable) => Some(format!("{{env: {}}}", quoted(variable))),
         TokenSource::Command(command) => Some(format!("{{command: {}}}", quoted(command))),
+        TokenSource::Keyring(account) => Some(format!("{{keyring: {}}}", quoted(account))),
         TokenSource::App(app) => Some(entered_as(app)),
     };
     let plain = |value: &Option<String>| value.as_deref().map(quoted);

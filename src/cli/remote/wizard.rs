@@ -1,6 +1,6 @@
 //! `remote add` without arguments: asks for what is needed, as a person can answer it.
 //!
-//! A token is never asked for: it would stand in the terminal's history. What is asked is where it is kept.
+//! A token is never asked for here: it would stand on the terminal. What is asked is where it is kept; the keyring asks for it itself.
 
 use crate::{
     cli::failure::advise,
@@ -24,12 +24,19 @@ pub struct Dialog<'d> {
 /// Which places a token can see.
 pub type Places<'p> = &'p dyn Fn(&str, &RemoteConfig) -> Result<Vec<Place>, RemoteError>;
 
+/// What is needed beside answers.
+pub struct Means<'m> {
+    pub places: Places<'m>,
+    /// Has the keyring ask for a token, and keep it by this account.
+    pub keep: &'m dyn Fn(&str) -> anyhow::Result<()>,
+}
+
 /// A remote as its user describes it. What the command line says already (`None`: nothing) is not asked.
 pub fn ask(
     dialog: &mut Dialog<'_>,
     name: Option<String>,
     kind: Option<RemoteKind>,
-    places: Places<'_>,
+    means: &Means<'_>,
 ) -> anyhow::Result<(String, RemoteConfig)> {
     let kind = match kind {
         Some(kind) => kind,
@@ -40,7 +47,7 @@ pub fn ask(
     };
     let folder = WsPath::new("tickets")?;
     let mut remote = RemoteConfig { token: TokenSource::Default, ..RemoteConfig::new(kind, folder) };
-    let seen = with_token(dialog, &mut remote, places)?;
+    let seen = with_token(dialog, &mut remote, means)?;
     let place = place(dialog, kind, &seen)?;
     let suggested = suggested_name(&place);
     match kind {
@@ -57,9 +64,9 @@ pub fn ask(
 }
 
 /// Finds a token that the tracker takes; answers what can be seen with it.
-fn with_token(dialog: &mut Dialog<'_>, remote: &mut RemoteConfig, places: Places<'_>) -> anyhow::Result<Vec<Place>> {
+fn with_token(dialog: &mut Dialog<'_>, remote: &mut RemoteConfig, means: &Means<'_>) -> anyhow::Result<Vec<Place>> {
     for _ in 0..TRIES {
-        match places(remote.kind.name(), remote) {
+        match (means.places)(remote.kind.name(), remote) {
             Ok(places) => {
                 dialog.say(&format!("The token works ({}).", super::token(remote)))?;
                 return Ok(places);
@@ -68,13 +75,18 @@ fn with_token(dialog: &mut Dialog<'_>, remote: &mut RemoteConfig, places: Places
             Err(error) => return Err(error.into()),
         }
         let kept = [
+            ("in the system's keyring", "asked for now, and not shown"),
             ("in an environment variable", "GITHUB_TOKEN, LINEAR_API_KEY or one of your own"),
             ("a command prints it", "pass show github, op read …, secret-tool lookup …"),
         ];
         remote.token = match dialog.choose("Where is the token kept?", &kept)? {
-            0 => TokenSource::Env(dialog.line("Name of the variable (not the token)", usual_variable(remote.kind))?),
+            0 => TokenSource::Keyring(remote.kind.name().to_owned()),
+            1 => TokenSource::Env(dialog.line("Name of the variable (not the token)", usual_variable(remote.kind))?),
             _ => TokenSource::Command(dialog.line("The command", "")?),
         };
+        if let TokenSource::Keyring(account) = &remote.token {
+            (means.keep)(account)?;
+        }
         if let TokenSource::Env(said) | TokenSource::Command(said) = &remote.token
             && super::secret::is_in(said)
         {
@@ -190,7 +202,8 @@ mod tests {
     fn asked(answers: &str, places: Places<'_>) -> (String, anyhow::Result<(String, RemoteConfig)>) {
         let (mut input, mut output) = (answers.as_bytes(), Vec::new());
         let mut dialog = Dialog { input: &mut input, output: &mut output };
-        let remote = ask(&mut dialog, None, None, places);
+        let keep = |_: &str| Ok(());
+        let remote = ask(&mut dialog, None, None, &Means { places, keep: &keep });
         (String::from_utf8(output).unwrap(), remote)
     }
 
@@ -218,15 +231,33 @@ mod tests {
             TokenSource::Command(command) if command == "pass show line" => Ok(vec![place("ENG"), place("OPS")]),
             _ => Err(RemoteError::Unauthorized { remote: "linear".into(), reason: "there is no token".into() }),
         };
-        let (said, remote) = asked("2\n1\n\n2\npass show line\nops\nline\nwork/ops/\n", &only_mine);
+        let (said, remote) = asked("2\n2\n\n3\npass show line\nops\nline\nwork/ops/\n", &only_mine);
         let (name, remote) = remote.unwrap();
         assert_eq!((name.as_str(), remote.team.as_deref(), remote.folder.as_str()), ("line", Some("OPS"), "work/ops"));
         assert_eq!(remote.token, TokenSource::Command("pass show line".into()));
         assert_eq!(said.matches("there is no token").count(), 2, "{said}");
         let token = format!("lin_api_{}", "a".repeat(40));
-        let (said, refused) = asked(&format!("2\n1\n{token}\n"), &only_mine);
+        let (said, refused) = asked(&format!("2\n2\n{token}\n"), &only_mine);
         assert!(format!("{:#}", refused.unwrap_err()).contains("looks like the token itself"));
         assert!(!said.contains(&token), "{said}");
+    }
+
+    #[test]
+    fn the_keyring_asks_for_the_token_itself_and_it_is_tried_at_once() {
+        let kept = std::cell::Cell::new(false);
+        let places = |_: &str, remote: &RemoteConfig| match kept.get() {
+            true => Ok(vec![place(&format!("{:?}", remote.token))]),
+            false => Err(RemoteError::Unauthorized { remote: "github".into(), reason: "there is no token".into() }),
+        };
+        let keep = |account: &str| {
+            kept.set(account == "github");
+            Ok(())
+        };
+        let (mut input, mut output) = ("1\n1\n1\n\n\n".as_bytes(), Vec::new());
+        let mut dialog = Dialog { input: &mut input, output: &mut output };
+        let (_, remote) = ask(&mut dialog, None, None, &Means { places: &places, keep: &keep }).unwrap();
+        assert_eq!(remote.token, TokenSource::Keyring("github".into()));
+        assert!(String::from_utf8(output).unwrap().contains("The token works (the keyring, as github)"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     domain::Timestamp,
     remote::{
         RemoteError, Secret,
-        http::{Effect, Http, Reply},
+        http::{Effect, Http, Reply, bearer},
         token::Tokens,
     },
     workspace::config::AppConfig,
@@ -75,7 +75,7 @@ impl App {
         config: &AppConfig,
         (owner, repo): (&str, &str),
     ) -> Result<Self, RemoteError> {
-        let http = Http::new(remote, api, "Bearer ", Arc::new(Signer::new(remote, config)?), headers)?;
+        let http = Http::new(remote, api, bearer, Arc::new(Signer::new(remote, config)?), headers)?;
         let (id, installation) = (config.id.clone(), config.installation);
         Ok(Self { http, id, owner: owner.into(), repo: repo.into(), installation, granted: Mutex::default() })
     }

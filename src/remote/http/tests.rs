@@ -30,7 +30,7 @@ fn answer(status: &str, headers: &str, body: &str) -> String {
 }
 
 fn http(origin: &str) -> Http {
-    Http::new("hub", origin, "Bearer ", Arc::new(Secret::new(TOKEN)), HeaderMap::new()).unwrap()
+    Http::new("hub", origin, bearer, Arc::new(Secret::new(TOKEN)), HeaderMap::new()).unwrap()
 }
 
 fn get(http: &Http) -> Result<Reply, RemoteError> {
@@ -212,7 +212,7 @@ fn an_answer_of_another_shape_is_quoted_in_one_short_line() {
 
 #[test]
 fn plain_http_is_for_this_machine_only() {
-    let open = |url| Http::new("hub", url, "", Arc::new(Secret::new("t")), HeaderMap::new()).map(drop);
+    let open = |url| Http::new("hub", url, bearer, Arc::new(Secret::new("t")), HeaderMap::new()).map(drop);
     for url in ["http://127.0.0.1:4101", "http://localhost/api", "http://[::1]:80", "https://ghe.example.com/api/v3"] {
         open(url).unwrap();
     }

@@ -6,6 +6,7 @@
 use crate::remote::{
     Budget, RemoteError, Secret,
     http::{Effect, Explanation, Http, Reply},
+    token::Tokens,
 };
 use reqwest::{Method, Url, header::HeaderMap};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -71,10 +72,10 @@ struct Extensions {
 }
 
 impl Client {
-    pub(super) fn new(remote: &str, url: Option<&str>, token: Secret) -> Result<Self, RemoteError> {
+    pub(super) fn new(remote: &str, url: Option<&str>, tokens: Arc<dyn Tokens>) -> Result<Self, RemoteError> {
         // A personal key stands alone in the header; Linear refuses it as a bearer token.
-        let scheme = if token.expose().starts_with("lin_api_") { "" } else { "Bearer " };
-        let http = Http::new(remote, url.unwrap_or(API), scheme, Arc::new(token), HeaderMap::new())?;
+        let scheme = |token: &Secret| if token.expose().starts_with("lin_api_") { "" } else { "Bearer " };
+        let http = Http::new(remote, url.unwrap_or(API), scheme, tokens, HeaderMap::new())?;
         let url = http.url(&[]);
         Ok(Self { http, url })
     }
