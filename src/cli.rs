@@ -227,4 +227,44 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    /// What a page writes after `trackfs`: in code, up to whatever ends a command in a shell.
+    fn written(page: &str) -> Vec<String> {
+        let ends = |rest: &str| rest.find(['`', '\n', '|', '>', '<', '&', '#', ';', ')']).unwrap_or(rest.len());
+        let starts = page.match_indices("trackfs ").filter(|(at, _)| {
+            let before = &page[..*at];
+            let is_in_block = before.matches("\n```").count() % 2 == 1;
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            line.ends_with('`')
+                || (is_in_block && (line.trim().is_empty() || line.ends_with("$ ") || line.ends_with("| ")))
+        });
+        starts.map(|(at, name)| &page[at + name.len()..]).map(|rest| rest[..ends(rest)].trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn every_command_line_in_the_pages_is_one() {
+        use clap::error::ErrorKind;
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let pages = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+        let others = ["README.md", "docs/editors/README.md", "src/cli/templates/AGENTS.md"].map(|page| root.join(page));
+        let (mut known, mut wrong) = (0, Vec::new());
+        let is_page = |page: &std::path::PathBuf| page.extension().is_some_and(|ending| ending == "md");
+        // Whose errors are meant.
+        let errs = |page: &std::path::PathBuf| page.ends_with("errors.md");
+        for page in pages.chain(others).filter(|page| is_page(page) && !errs(page)) {
+            for line in written(&std::fs::read_to_string(&page).unwrap()) {
+                // Quotes hold words together; what they hold is anything.
+                let quoted = line.split(['\'', '"']).enumerate();
+                let plain: String = quoted.map(|(n, part)| if n % 2 == 0 { part } else { "text" }).collect();
+                let words = plain.trim_end_matches(" 2").split_whitespace().filter(|word| *word != "…");
+                match Cli::try_parse_from(std::iter::once("trackfs").chain(words)).map_err(|error| error.kind()) {
+                    Err(ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand | ErrorKind::InvalidValue) => {
+                        wrong.push(format!("{}: trackfs {line}", page.display()));
+                    }
+                    _ => known += 1,
+                }
+            }
+        }
+        assert!(wrong.is_empty() && known > 100, "{known}, and wrong: {wrong:#?}");
+    }
 }
