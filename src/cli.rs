@@ -20,6 +20,7 @@ mod log;
 mod manual;
 mod mount;
 mod output;
+mod progress;
 mod remote;
 mod report;
 mod resolve;

@@ -255,6 +255,10 @@ pub struct Page {
     /// The remote's time of the last thing that it lists, where that may be something that is not among these.
     pub latest: Option<String>,
     pub next: Option<PageToken>,
+    /// How many entries of the listing this page took, whatever they are.
+    pub listed: usize,
+    /// About how many the whole listing has; said by its first page, where the remote knows.
+    pub of: Option<usize>,
 }
 
 /// The fields to change, with what each was when the change was planned.

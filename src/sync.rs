@@ -76,6 +76,17 @@ pub struct Syncer {
     /// Held for a whole cycle. Locked before `health`.
     cycle: Mutex<Volatile>,
     health: Mutex<RemoteHealth>,
+    /// While everything that changed is being listed.
+    listing: Mutex<Option<Listing>>,
+}
+
+/// How far a listing is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Entries that were taken so far.
+    pub listed: usize,
+    /// About how many there are, where the remote says.
+    pub of: Option<usize>,
 }
 
 /// Answers whether the cycle is to be cut off after the named step.
@@ -218,7 +229,7 @@ pub enum HealthState {
 impl Syncer {
     pub fn new(parts: Parts) -> Self {
         let health = Mutex::new(RemoteHealth::new(&parts.name));
-        Self { parts, fault: None, cycle: Mutex::default(), health }
+        Self { parts, fault: None, cycle: Mutex::default(), health, listing: Mutex::default() }
     }
 
     /// Installs a fault point: for tests of what a crash leaves behind.
@@ -280,6 +291,11 @@ impl Syncer {
     pub fn problems(&self) -> Result<Vec<Problem>, SyncError> {
         let Parts { root, store, name, config, .. } = &self.parts;
         Ok(problems(root, store, name, config)?)
+    }
+
+    /// How far the listing is that is under way, if one is.
+    pub fn listing(&self) -> Option<Listing> {
+        *self.listing.lock()
     }
 
     pub fn health(&self) -> Result<RemoteHealth, SyncError> {

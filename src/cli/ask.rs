@@ -3,6 +3,7 @@
 use super::{
     failure,
     output::Output,
+    progress,
     report::{self, Outcome},
 };
 use crate::daemon::{
@@ -56,7 +57,8 @@ pub fn flush(out: &mut Output) -> anyhow::Result<()> {
 }
 
 pub fn sync(args: SyncArgs, out: &mut Output) -> anyhow::Result<()> {
-    ask(&locate(None)?, &Request::Sync { remote: args.remote, dry_run: args.dry_run, yes: args.yes }, out)
+    let request = Request::Sync { remote: args.remote, dry_run: args.dry_run, yes: args.yes };
+    answered(&progress::ask(&locate(None)?, &request)?, out)
 }
 
 /// The workspace around `start`, or around the current folder.
@@ -65,12 +67,15 @@ pub fn locate(start: Option<&Path>) -> anyhow::Result<Location> {
 }
 
 pub fn ask(at: &Location, request: &Request, out: &mut Output) -> anyhow::Result<()> {
-    let response = daemon::ask(at, request)?;
-    report::print(&response, out)?;
-    match report::outcome(&response) {
+    answered(&daemon::ask(at, request)?, out)
+}
+
+fn answered(response: &Response, out: &mut Output) -> anyhow::Result<()> {
+    report::print(response, out)?;
+    match report::outcome(response) {
         Outcome::Done => Ok(()),
         Outcome::Refused(message) => Err(anyhow::anyhow!(message)),
-        Outcome::Incomplete(remotes) => Err(incomplete(&remotes, &response)),
+        Outcome::Incomplete(remotes) => Err(incomplete(&remotes, response)),
     }
 }
 

@@ -4,8 +4,8 @@ use super::output::{Output, count};
 use crate::daemon::{
     control::Response,
     report::{
-        CommitReport, FlushReport, RemoteReport, RemoteStatus, ResolveReport, RestoreReport, SettledReport, Status,
-        SyncReport, SyncRow, TieReport, UnmountReport,
+        CommitReport, FlushReport, ListingReport, RemoteReport, RemoteStatus, ResolveReport, RestoreReport,
+        SettledReport, Status, SyncReport, SyncRow, TieReport, UnmountReport,
     },
 };
 use crate::{
@@ -39,6 +39,7 @@ pub fn outcome(response: &Response) -> Outcome<'_> {
         Response::Status(_)
         | Response::Commit(_)
         | Response::List(_)
+        | Response::Listings(_)
         | Response::Search(_)
         | Response::Change(_)
         | Response::Show(_)
@@ -64,6 +65,7 @@ pub fn print(response: &Response, out: &mut Output) -> io::Result<()> {
         Response::Restore(report) => out.value(report, restored),
         // These print by themselves: what fits a line depends on the terminal, or on what was asked.
         Response::List(_)
+        | Response::Listings(_)
         | Response::Search(_)
         | Response::Change(_)
         | Response::Show(_)
@@ -178,6 +180,10 @@ fn remote_line(remote: &RemoteStatus) -> String {
             line += &format!(", {number} {state}");
         }
     }
+    if let Some(ListingReport { listed, of, .. }) = &remote.listing {
+        let of = of.map_or_else(String::new, |of| format!(" of about {of}"));
+        return line + &format!(", reading: {listed}{of}");
+    }
     if let Some(error) = &remote.last_error {
         line += &format!("; {error}");
     } else if let Some(contact) = &remote.last_contact {
@@ -209,18 +215,35 @@ fn sync(report: &SyncReport, out: &mut Output) -> io::Result<()> {
 }
 
 fn remote_report(report: &RemoteReport, dry_run: bool, out: &mut Output) -> io::Result<()> {
-    let conflicts = report.rows.iter().filter(|row| row.outcome == "conflict").count();
-    let changes = report.rows.len() - conflicts;
-    let changes = (changes > 0).then(|| count(changes, "change") + if dry_run { " to do" } else { "" });
-    let conflicts = (conflicts > 0).then(|| format!("{} (`trackfs resolve`)", count(conflicts, "conflict")));
-    let parts: Vec<String> = changes.into_iter().chain(conflicts).collect();
-    let summary = if parts.is_empty() { "in step".to_owned() } else { parts.join(", ") };
+    let summary = summary(&report.rows, dry_run);
     out.line(format!("{}: {}", report.remote, report.error.as_deref().unwrap_or(&summary)))?;
-    section_lines(out, &report.rows.iter().map(sync_row).collect::<Vec<_>>())?;
+    // What needs somebody is not to be among those that are only counted.
+    let (needed, done): (Vec<_>, Vec<_>) = report.rows.iter().partition(|row| needs_somebody(row));
+    section_lines(out, &needed.into_iter().chain(done).map(sync_row).collect::<Vec<_>>())?;
     if report.held > 0 {
         out.line(format!("  {} held because it is a lot at once: `trackfs sync --yes` carries it out", report.held))?;
     }
     Ok(())
+}
+
+fn needs_somebody(row: &SyncRow) -> bool {
+    matches!(row.outcome.as_str(), "refused" | "conflict")
+}
+
+/// `1240 changes, 2 put off, 3 refused, 1 conflict (…)`.
+fn summary(rows: &[SyncRow], dry_run: bool) -> String {
+    let number = |outcomes: &[&str]| rows.iter().filter(|row| outcomes.contains(&row.outcome.as_str())).count();
+    let part = |number: usize, text: String| (number > 0).then_some(text);
+    let (changes, conflicts) = (number(&["done", "planned", "held"]), number(&["conflict"]));
+    let (late, refused) = (number(&["pending"]), number(&["refused"]));
+    let parts = [
+        part(changes, count(changes, "change") + if dry_run { " to do" } else { "" }),
+        part(late, format!("{late} put off")),
+        part(refused, format!("{refused} refused")),
+        part(conflicts, format!("{} (`trackfs resolve`)", count(conflicts, "conflict"))),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { "in step".to_owned() } else { parts.join(", ") }
 }
 
 fn sync_row(row: &SyncRow) -> String {
@@ -303,6 +326,24 @@ mod tests {
           planned  push     tickets/a.md (ENG-4): title, status
           3 held because it is a lot at once: `trackfs sync --yes` carries it out
         ");
+    }
+
+    #[test]
+    fn what_needs_somebody_comes_before_the_many_that_are_only_counted() {
+        let Response::Sync(mut report) = one_remote(None) else { unreachable!() };
+        let row = report.remotes[0].rows[0].clone();
+        let with = |outcome: &str, note: Option<&str>| SyncRow {
+            outcome: outcome.into(),
+            note: note.map(str::to_owned),
+            ..row.clone()
+        };
+        report.remotes[0].rows = vec![with("done", None); 1240];
+        report.remotes[0].rows.extend([with("pending", None), with("refused", Some("there is no label x"))]);
+        report.dry_run = false;
+        let printed = printed(&Response::Sync(report), false);
+        let lines: Vec<_> = printed.lines().take(2).collect();
+        let first = "  refused  push     tickets/a.md (ENG-4): title, status; there is no label x";
+        assert_eq!(lines, ["linear: 1240 changes, 1 put off, 1 refused", first]);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::{
     Engine, Location,
     report::{
-        ChangeReport, CommentReport, CommitReport, FlushReport, ListReport, ResolveReport, RestoreReport, SearchReport,
-        ShowReport, Status, SyncReport, TieReport, UnmountReport,
+        ChangeReport, CommentReport, CommitReport, FlushReport, ListReport, ListingReport, ResolveReport,
+        RestoreReport, SearchReport, ShowReport, Status, SyncReport, TieReport, UnmountReport,
     },
 };
 use crate::domain::{edit::Edit, path::WsPath, snapshot::ContentHash};
@@ -18,6 +18,8 @@ use std::{
         fd::AsRawFd,
         unix::net::{UnixListener, UnixStream},
     },
+    thread,
+    time::Duration,
 };
 
 /// What can be asked of a workspace.
@@ -77,6 +79,8 @@ pub enum Request {
         edits: Vec<Edit>,
         expected: Option<Expected>,
     },
+    /// How far remotes are that are being read.
+    Listings,
     /// One ticket, whole.
     Show {
         ticket: TicketName,
@@ -173,6 +177,7 @@ pub enum Response {
     Commit(CommitReport),
     Flush(FlushReport),
     Sync(SyncReport),
+    Listings(Vec<ListingReport>),
     Resolve(ResolveReport),
     Tie(TieReport),
     List(ListReport),
@@ -195,6 +200,45 @@ pub fn ask(at: &Location, request: &Request) -> anyhow::Result<Response> {
         Some(engine) => engine.answer_alone(request),
         None => converse(connect(at)?, request),
     }
+}
+
+/// How often whoever watches a request is told.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// As [`ask`]; `watch` is told now and then how far remotes are that are read meanwhile.
+pub fn ask_and_watch(at: &Location, request: &Request, watch: &dyn Fn(&[ListingReport])) -> anyhow::Result<Response> {
+    match Engine::alone(at)? {
+        Some(engine) => looking_on(|| engine.answer_alone(request), || watch(&engine.remotes.listings())),
+        None => looking_on(
+            || converse(connect(at)?, request),
+            || {
+                // An answer that does not come is missed by nobody.
+                let listings = connect(at).map_err(Into::into).and_then(|stream| converse(stream, &Request::Listings));
+                if let Ok(Response::Listings(listings)) = listings {
+                    watch(&listings);
+                }
+            },
+        ),
+    }
+}
+
+/// Works in another thread, and looks on in this one until it is done.
+fn looking_on<T: Send>(work: impl FnOnce() -> T + Send, look: impl Fn()) -> T {
+    let here = thread::current();
+    thread::scope(|scope| {
+        let working = scope.spawn(move || {
+            let done = work();
+            here.unpark();
+            done
+        });
+        loop {
+            thread::park_timeout(LOOK);
+            if working.is_finished() {
+                return working.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
+            look();
+        }
+    })
 }
 
 /// Streams events after `since` to `sink` (one JSON line each) as they happen; returns when the daemon ends or the

@@ -249,6 +249,7 @@ impl Engine {
             }
             Request::Link { ticket, remote, key } => Response::Tie(self.link(ticket, remote, key.as_deref())?),
             Request::Unlink { ticket, remote } => Response::Tie(self.unlink(ticket, remote)?),
+            Request::Listings => Response::Listings(self.remotes.listings()),
             Request::List { query } => Response::List(self.list(query)?),
             Request::Search { query, at_most } => Response::Search(self.search(query, *at_most)?),
             Request::Change { edits, expected } => Response::Change(self.change(edits, expected.as_ref())?),

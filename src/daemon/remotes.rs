@@ -3,13 +3,13 @@
 use super::{
     alarm::{Alarm, Errand},
     pace::{Outcome, Pace},
-    report::{ConflictReport, RemoteReport, RemoteStatus, SettledReport, SyncRow},
+    report::{ConflictReport, ListingReport, RemoteReport, RemoteStatus, SettledReport, SyncRow},
 };
 use crate::{
     domain::{Clock, issue::FieldValue, path::WsPath, problem::Problem},
     git::{self, Repo},
     remote,
-    sync::{self, HealthState, Options, Parts, RemoteHealth, Report, Settled, SyncError, Syncer, Word},
+    sync::{self, HealthState, Listing, Options, Parts, RemoteHealth, Report, Settled, SyncError, Syncer, Word},
     workspace::{
         config::{Config, RemoteConfig, SyncConfig},
         root::Root,
@@ -148,6 +148,11 @@ impl Remotes {
 
     pub fn status(&self) -> Vec<RemoteStatus> {
         self.current().iter().map(|remote| remote.status()).collect()
+    }
+
+    /// How far those are that are being read.
+    pub fn listings(&self) -> Vec<ListingReport> {
+        self.current().iter().filter_map(|remote| remote.listing()).collect()
     }
 
     /// By remote and ticket, as of the last cycles.
@@ -323,6 +328,11 @@ impl Remote {
         self.health()?.waiting?.left(self.tools.clock.now())
     }
 
+    fn listing(&self) -> Option<ListingReport> {
+        let Listing { listed, of } = self.syncer.lock().clone()?.listing()?;
+        Some(ListingReport { remote: self.name.clone(), listed, of })
+    }
+
     fn health(&self) -> Option<RemoteHealth> {
         self.syncer.lock().clone()?.health().ok()
     }
@@ -339,6 +349,7 @@ impl Remote {
         }
         let Some(health) = self.health() else { return status };
         status.state = state_name(health.state).to_owned();
+        status.listing = self.listing();
         status.last_contact = health.last_contact.map(|at| at.to_string());
         status.last_error = health.last_error;
         (status.pending, status.held, status.refused) = (health.pending, health.held, health.refused);

@@ -49,6 +49,19 @@ pub struct RemoteStatus {
     pub pending: usize,
     pub held: usize,
     pub refused: usize,
+    /// While it is being read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listing: Option<ListingReport>,
+}
+
+/// How far the reading of a remote is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListingReport {
+    pub remote: String,
+    /// Entries of its listing that were taken so far.
+    pub listed: usize,
+    /// About how many there are, where the remote says.
+    pub of: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,6 +25,7 @@ use wire::{Connection, Displayed};
 
 const VIEWER: Document = document!(Read, "viewer.graphql");
 const TEAMS: Document = document!(Read, "teams.graphql");
+const TEAM_SIZE: Document = document!(Read, "team_size.graphql");
 const ISSUES: Document = document!(Read, "issues.graphql", "issue_fields.graphql");
 const COMMENTS: Document = document!(Read, "comments.graphql", "comment_fields.graphql");
 const ISSUE: Document = document!(Read, "issue.graphql", "issue_fields.graphql", "comment_fields.graphql");
@@ -80,6 +81,21 @@ impl Linear {
         let client = Client::new(remote, url, tokens)?;
         let directory = Directory::new(create_labels);
         Ok(Self { client, team: team.to_owned(), directory, account: OnceLock::new() })
+    }
+
+    /// How many issues the team has, archived ones included: it says how far a listing is, and nothing else, so that it may fail.
+    fn team_size(&self) -> Option<usize> {
+        #[derive(Deserialize)]
+        struct Team {
+            #[serde(rename = "issueCount")]
+            issue_count: usize,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            teams: Connection<Team>,
+        }
+        let found = self.client.run::<Data>(TEAM_SIZE, json!({ "team": self.team })).ok()?;
+        found.teams.nodes.first().map(|team| team.issue_count)
     }
 
     fn missing(&self, id: &str) -> RemoteError {
@@ -197,6 +213,8 @@ impl Provider for Linear {
         let variables = json!({ "filter": filter(&self.team, since), "first": PAGE, "after": after });
         let found = self.client.run::<Data>(ISSUES, variables)?.issues;
         let next = found.next().map(|cursor| PageToken(cursor.to_owned()));
+        let is_first_of_many = page.is_none() && next.is_some();
+        let of = if is_first_of_many && since.is_none() { self.team_size() } else { None };
         let mut comments = self.comments_of(&found.nodes)?;
         let issues = found.nodes.into_iter().map(|issue| {
             let issue = self.with_relations(issue)?;
@@ -204,7 +222,8 @@ impl Provider for Linear {
             let comments = wire::in_order(comments.remove(&issue.id).unwrap_or_default());
             Ok(issue.into_remote(labels, comments))
         });
-        Ok(Page { issues: issues.collect::<Result<_, _>>()?, pulls: Vec::new(), latest: None, next })
+        let issues: Vec<RemoteIssue> = issues.collect::<Result<_, _>>()?;
+        Ok(Page { listed: issues.len(), issues, pulls: Vec::new(), latest: None, next, of })
     }
 
     fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError> {

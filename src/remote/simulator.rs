@@ -229,6 +229,7 @@ impl Simulator {
         listing
     }
 
+    /// What is left of a listing is of no concern after its first page.
     fn next_page(&self, state: &mut State, listing: u64) -> Option<Page> {
         let keys = state.listings.remove(&listing)?;
         let rest = keys.len() > self.page;
@@ -236,7 +237,15 @@ impl Simulator {
         if rest {
             state.listings.insert(listing, keys[self.page - 1..].to_vec());
         }
-        Some(Page { issues, pulls: Vec::new(), latest: None, next: rest.then(|| PageToken(listing.to_string())) })
+        let (listed, of) = (keys.len().min(self.page), Some(keys.len()));
+        Some(Page {
+            issues,
+            pulls: Vec::new(),
+            latest: None,
+            next: rest.then(|| PageToken(listing.to_string())),
+            listed,
+            of,
+        })
     }
 }
 

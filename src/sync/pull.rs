@@ -4,7 +4,7 @@
 //! again, so that no page has to be listed twice for it.
 
 use super::{
-    Action, Conflict, SyncError, Trouble,
+    Action, Conflict, Listing, SyncError, Trouble,
     conflict::States,
     cycle::{Cycle, names},
     files::{HeldBack, WriteError},
@@ -19,8 +19,6 @@ use crate::domain::{
 };
 use std::{collections::BTreeSet, time::Duration};
 
-/// Where a long listing tells how far it is.
-const PROGRESS: &str = "trackfs::progress";
 /// How far before the cursor a listing starts: trackers' own indexes lag, and their timestamps are coarse.
 const OVERLAP: Duration = Duration::from_secs(120);
 /// How often everything is listed, to find what a cursor cannot.
@@ -33,7 +31,9 @@ impl Cycle<'_> {
         self.recover_creates(false)?;
         self.recover_comments()?;
         self.recover_archives()?;
-        let heard = self.listing(Self::hear)?;
+        let heard = self.listing(Self::hear);
+        *self.sync.listing.lock() = None;
+        let heard = heard?;
         let left: Vec<RemoteIssue> =
             self.memory.unapplied.values().filter(|issue| !heard.contains(&issue.id)).cloned().collect();
         left.into_iter().try_for_each(|issue| self.apply(issue))?;
@@ -49,8 +49,10 @@ impl Cycle<'_> {
         let full = self.is_full_due();
         let since = if full { None } else { self.tracking.cursor.as_deref().map(before) };
         let (mut page, mut heard, mut newest) = (None, BTreeSet::new(), self.tracking.cursor.clone());
+        *self.sync.listing.lock() = Some(Listing::default());
         loop {
             let answer = self.tracker().changed_since(since.as_deref(), page.as_ref())?;
+            let (listed, of) = (answer.listed, answer.of);
             newest = answer.latest.iter().fold(newest, |newest, time| newest.max_by_time(time));
             for issue in answer.issues {
                 newest = newest.max_by_time(&issue.updated_at);
@@ -61,11 +63,13 @@ impl Cycle<'_> {
             self.take_pulls(answer.pulls)?;
             self.flush()?;
             self.step("page")?;
+            if let Some(listing) = &mut *self.sync.listing.lock() {
+                *listing = Listing { listed: listing.listed + listed, of: listing.of.or(of) };
+            }
             page = answer.next;
             if page.is_none() {
                 break;
             }
-            tracing::info!(target: PROGRESS, "{}: {} issues so far", self.name(), heard.len());
         }
         if full {
             self.ask_for_missing(&heard)?;

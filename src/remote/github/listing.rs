@@ -16,6 +16,9 @@ use parking_lot::Mutex;
 use reqwest::{Url, header::HeaderValue};
 use serde::de::IgnoredAny;
 
+/// Entries of a full page.
+const PAGE: usize = 100;
+
 /// What listings leave behind for those after them.
 #[derive(Default)]
 pub(super) struct Listings {
@@ -50,6 +53,7 @@ impl Github {
         }
         let reply = self.successful(Effect::Read, reply)?;
         let issues: Vec<wire::Issue> = self.http.json(Effect::Read, &reply)?;
+        let (listed, of) = (issues.len(), reply.header("link").and_then(last_page).map(|last| last * PAGE));
         let next = self.next(&reply)?.map(|link| self.go_on(&url, &issues, link));
         let latest = issues.last().map(|issue| issue.updated_at.clone());
         let has_pulls = whole || (since.is_some() && issues.iter().any(|issue| issue.pull_request.is_some()));
@@ -60,7 +64,7 @@ impl Github {
             *self.listings.bulk.lock() = Bulk::default();
         }
         let is_alone = page.is_none() && next.is_none() && !whole;
-        let page = Page { issues, pulls, latest, next: next.map(|url| PageToken(url.into())) };
+        let page = Page { issues, pulls, latest, next: next.map(|url| PageToken(url.into())), listed, of };
         *self.listings.last.lock() =
             reply.etag().filter(|_| is_alone).map(|etag| Last { url, etag: etag.clone(), page: page.clone() });
         Ok(page)
@@ -142,10 +146,22 @@ impl Listings {
     }
 }
 
+/// The number of the last page, by `rel="last"` of a `Link` header.
+fn last_page(header: &str) -> Option<usize> {
+    let url = Url::parse(link(header, "last")?).ok()?;
+    url.query_pairs().find(|(key, _)| key == "page").and_then(|(_, number)| number.parse().ok())
+}
+
 /// The target of `rel="next"` in a `Link` header.
 fn next_link(header: &str) -> Option<&str> {
+    link(header, "next")
+}
+
+/// The target of a relation.
+fn link<'h>(header: &'h str, relation: &str) -> Option<&'h str> {
     header.split(',').find_map(|link| {
         let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-        parameters.split(';').any(|parameter| parameter.trim() == "rel=\"next\"").then_some(target)
+        let is_meant = |parameter: &str| parameter.trim() == format!("rel=\"{relation}\"");
+        parameters.split(';').any(is_meant).then_some(target)
     })
 }
