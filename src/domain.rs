@@ -10,6 +10,7 @@ pub mod document;
 pub mod edit;
 pub mod event;
 pub mod issue;
+pub mod labelled;
 pub mod layout;
 pub mod links;
 pub mod mapping;

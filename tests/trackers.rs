@@ -203,3 +203,31 @@ fn a_ticket_is_linked_to_an_issue_that_exists_or_has_one_made_and_is_unlinked() 
     }
     assert_eq!(issues(&workspace, "web").len(), 1, "nothing was made by the way");
 }
+
+#[test]
+fn a_field_of_ones_own_goes_as_labels_and_comes_back_as_the_field() {
+    let workspace = workspace();
+    workspace.sh("sed -i 's|^    folder: tickets/web|&\\n    as_labels: {severity: severity/, areas: \"area:\"}|' .trackfs/config.yaml");
+    let own = "  severity: {type: choice, of: [high, low]}\\n  areas: set";
+    workspace.sh(&format!("sed -i 's/^  labels: set/&\\n{own}/' .trackfs/schema.yaml"));
+    workspace.ok(&["new", "Login fails", "--remote", "web", "--field", "severity=high", "--field", "labels=[bug]"]);
+    workspace.ok(&["set", "login-fails", "areas+=api"]);
+    workspace.ok(&["sync"]);
+    assert_eq!(issues(&workspace, "web")[0]["fields"]["labels"], json!(["area:api", "bug", "severity/high"]));
+    let file = workspace.read("tickets/web/login-fails.md");
+    assert!(file.contains("labels: [bug]\n") && file.contains("severity: high\n"), "{file}");
+    // A colleague, who knows labels only.
+    let path = workspace.outside("web").join("1.json");
+    let mut issue: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    issue["fields"]["labels"] = json!(["area:api", "area:web", "severity/low", "severity/odd"]);
+    issue["updated_at"] = json!("2099-01-01T00:00:00Z");
+    fs::write(path, issue.to_string()).unwrap();
+    workspace.ok(&["sync"]);
+    let file = workspace.read("tickets/web/login-fails.md");
+    assert!(file.contains("severity: low\n") && file.contains("areas: [api, web]\n"), "{file}");
+    assert!(file.contains("labels: [severity/odd]\n"), "{file}");
+    assert!(workspace.ok(&["sync"]).contains("web: in step"));
+    workspace.ok(&["set", "login-fails", "severity="]);
+    workspace.ok(&["sync"]);
+    assert_eq!(issues(&workspace, "web")[0]["fields"]["labels"], json!(["area:api", "area:web", "severity/odd"]));
+}

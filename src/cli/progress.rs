@@ -8,10 +8,11 @@ use crate::{
     },
     domain::text::printable,
 };
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
+    fmt,
     io::{self, IsTerminal},
 };
 
@@ -54,10 +55,12 @@ impl Bars {
 
     fn begin(&self, remote: &str, of: Option<usize>) -> ProgressBar {
         let (bar, style) = match of {
-            Some(of) => (ProgressBar::new(of as u64), "{prefix} {bar:30} {pos} of about {len}, {per_sec}, {eta} left"),
-            None => (ProgressBar::new_spinner(), "{prefix} {spinner} {pos}, {per_sec}, {elapsed}"),
+            Some(of) => (ProgressBar::new(of as u64), "{prefix} {bar:30} {pos} of about {len}, {rate}, {eta} left"),
+            None => (ProgressBar::new_spinner(), "{prefix} {spinner} {pos}, {rate}, {elapsed}"),
         };
-        let style = ProgressStyle::with_template(style).expect("a template that tests have read");
+        let rate = |state: &ProgressState, to: &mut dyn fmt::Write| drop(write!(to, "{:.0}/s", state.per_sec()));
+        let style =
+            ProgressStyle::with_template(style).expect("a template that tests have read").with_key("rate", rate);
         self.all.add(bar.with_style(style).with_prefix(printable(remote).to_string()))
     }
 

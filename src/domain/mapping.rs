@@ -6,6 +6,7 @@
 use super::{
     Fields, Value,
     issue::{Capabilities, Field, FieldValue, IssueFields, RemoteState},
+    labelled::{self, Labelled},
     names::Names,
     schema::{FieldKind, Schema, StatusDef, StatusKind},
 };
@@ -21,6 +22,8 @@ pub struct Mapping {
     local_priorities: Vec<String>,
     remote_priorities: Vec<String>,
     fields: BTreeSet<Field>,
+    /// Fields that are labels there.
+    labelled: Vec<Labelled>,
     /// What tickets are called; it grows as they become objects.
     pub names: Names,
 }
@@ -52,8 +55,17 @@ impl Mapping {
             },
             remote_priorities: capabilities.priorities.clone(),
             fields: capabilities.fields.clone(),
+            labelled: Vec::new(),
             names,
         }
+    }
+
+    /// With these fields (to how their labels begin) as labels there; what the remote has a field of its own for stays that.
+    #[must_use]
+    pub fn with_labelled(mut self, schema: &Schema, prefixes: &BTreeMap<String, String>) -> Self {
+        let has_own = |labelled: &Labelled| self.fields.iter().any(|field| field.name() == labelled.field);
+        self.labelled = Labelled::all(schema, prefixes).into_iter().filter(|labelled| !has_own(labelled)).collect();
+        self
     }
 
     /// A ticket in remote terms: only fields the remote has, and only values that can be said there. What is left out
@@ -73,7 +85,13 @@ impl Mapping {
             }
             Field::Body => Some(FieldValue::text(ticket.body)),
             Field::Status => self.state_of(&plain(value?)?).map(|state| FieldValue::text(&state.name)),
-            Field::Labels => value.map_or(Some(FieldValue::Set(BTreeSet::new())), members),
+            Field::Labels => {
+                let mut labels = value.map_or(Some(Vec::new()), words)?;
+                for labelled in &self.labelled {
+                    labels.extend(labelled.labels_of(ticket.fields.get(&labelled.field))?);
+                }
+                Some(FieldValue::Set(labels.into_iter().collect()))
+            }
             Field::Assignee | Field::Due | Field::Project | Field::Milestone | Field::Cycle => {
                 readable(value, plain).map(optional)
             }
@@ -92,6 +110,26 @@ impl Mapping {
                 Some(FieldValue::Set(keys.map(str::to_owned).collect()))
             }
         }
+    }
+
+    /// What a remote value is in the frontmatter: fields and their values, `None` to take one out. `current` knows what the ticket
+    /// has now. Errors as [`Mapping::to_field`].
+    pub fn to_fields<'v>(
+        &self,
+        field: Field,
+        value: &FieldValue,
+        current: impl Fn(&str) -> Option<&'v Value>,
+    ) -> Result<Vec<(String, Option<Value>)>, Unmapped> {
+        let (mut fields, value) = match value {
+            FieldValue::Set(labels) if field == Field::Labels => {
+                let (fields, labels) = labelled::split(&self.labelled, labels.clone(), &current);
+                (fields, FieldValue::Set(labels))
+            }
+            other => (Vec::new(), other.clone()),
+        };
+        let name = field.name();
+        fields.insert(0, (name.to_owned(), self.to_field(field, &value, current(name))?));
+        Ok(fields)
     }
 
     /// The frontmatter value for a remote value, `None` to take the field out. `current` is what the ticket has now.
@@ -218,10 +256,6 @@ fn plain(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
-}
-
-fn members(value: &Value) -> Option<FieldValue> {
-    words(value).map(|words| FieldValue::Set(words.into_iter().collect()))
 }
 
 /// The words of a list, or the only one; `None` where one cannot be read.

@@ -126,7 +126,8 @@ impl<'a> Cycle<'a> {
             Some(kept) => kept,
             None => Kept::load(parts, stamp.clone())?,
         };
-        let mapping = Mapping::new(&schema, &capabilities, &parts.config.statuses, names);
+        let mapping = Mapping::new(&schema, &capabilities, &parts.config.statuses, names)
+            .with_labelled(&schema, &parts.config.as_labels);
         volatile.schema = Some(schema);
         let mut cycle = Self {
             sync,

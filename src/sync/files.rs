@@ -46,9 +46,11 @@ impl Cycle<'_> {
             document.set_body(value.as_text().unwrap_or_default().as_bytes());
             return Ok(());
         }
-        match self.mapping.to_field(field, value, document.get(field.name()))? {
-            Some(value) => document.set(field.name(), &value)?,
-            None => document.remove(field.name())?,
+        for (name, value) in self.mapping.to_fields(field, value, |name| document.get(name))? {
+            match value {
+                Some(value) => document.set(&name, &value)?,
+                None => document.remove(&name)?,
+            }
         }
         Ok(())
     }
@@ -88,9 +90,8 @@ impl Cycle<'_> {
             let Some(value) = issue.fields.get(&field).filter(|_| self.capabilities.fields.contains(&field)) else {
                 continue;
             };
-            match self.mapping.to_field(field, value, None) {
-                Ok(Some(value)) => drop(fields.insert(field.name().to_owned(), value)),
-                Ok(None) => {}
+            match self.mapping.to_fields(field, value, |_| None) {
+                Ok(said) => fields.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?)))),
                 Err(error) => held.push((field, error.into())),
             }
         }

@@ -134,6 +134,9 @@ pub struct RemoteConfig {
     /// Local status to remote state, where names and types do not say it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statuses: BTreeMap<String, String>,
+    /// Fields that the remote has as labels, and how those begin: `severity: severity/` makes `severity/high` of `severity: high`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub as_labels: BTreeMap<String, String>,
 }
 
 fn yes() -> bool {
@@ -272,6 +275,7 @@ impl RemoteConfig {
             create_labels: false,
             pulls: false,
             statuses: BTreeMap::new(),
+            as_labels: BTreeMap::new(),
         }
     }
 
@@ -284,6 +288,14 @@ impl RemoteConfig {
         }
         if matches!(self.webhook_secret, TokenSource::App(_)) {
             return Err(format!("`remotes.{name}.webhook_secret` is found by `env` or `command`"));
+        }
+        for (field, prefix) in &self.as_labels {
+            let is_shared = |other: (&String, &String)| other.0 != field && other.1.starts_with(prefix);
+            if prefix.trim().is_empty() || self.as_labels.iter().any(is_shared) {
+                return Err(format!(
+                    "`remotes.{name}.as_labels.{field}` says how the labels of this field begin, and of no other: {field}/"
+                ));
+            }
         }
         match self.kind {
             RemoteKind::Github if self.repo.is_none() => missing("repo: owner/name"),
