@@ -58,7 +58,9 @@ impl Bars {
             Some(of) => (ProgressBar::new(of as u64), "{prefix} {bar:30} {pos} of about {len}, {rate}, {eta} left"),
             None => (ProgressBar::new_spinner(), "{prefix} {spinner} {pos}, {rate}, {elapsed}"),
         };
-        let rate = |state: &ProgressState, to: &mut dyn fmt::Write| drop(write!(to, "{:.0}/s", state.per_sec()));
+        let rate = |state: &ProgressState, to: &mut dyn fmt::Write| {
+            let _ = write!(to, "{:.0}/s", state.per_sec());
+        };
         let style =
             ProgressStyle::with_template(style).expect("a template that tests have read").with_key("rate", rate);
         self.all.add(bar.with_style(style).with_prefix(printable(remote).to_string()))
