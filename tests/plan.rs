@@ -78,6 +78,7 @@ fn capabilities(rewrites_markdown: bool) -> Capabilities {
         fields: Field::ALL.into(),
         states: [("Todo", StatusKind::Unstarted), ("Done", StatusKind::Completed)].map(state).to_vec(),
         priorities: vec!["High".to_owned(), "Low".to_owned()],
+        types: vec!["Bug".to_owned(), "Feature".to_owned()],
         comments: true,
         account: Some("alice".to_owned()),
         idempotent_create: true,

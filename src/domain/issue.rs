@@ -31,6 +31,8 @@ pub enum Field {
     Related,
     /// By the key of the issue that says the same.
     DuplicateOf,
+    /// Bug, feature, task: what the organization has.
+    Type,
 }
 
 /// How two edits of one field come together.
@@ -45,7 +47,7 @@ pub enum MergeKind {
 }
 
 impl Field {
-    pub const ALL: [Field; 15] = [
+    pub const ALL: [Field; 16] = [
         Field::Title,
         Field::Body,
         Field::Status,
@@ -61,6 +63,7 @@ impl Field {
         Field::BlockedBy,
         Field::Related,
         Field::DuplicateOf,
+        Field::Type,
     ];
 
     pub fn merge_kind(self) -> MergeKind {
@@ -104,6 +107,7 @@ impl Field {
             Field::BlockedBy => "blocked_by",
             Field::Related => "related",
             Field::DuplicateOf => "duplicate_of",
+            Field::Type => "type",
         }
     }
 }
@@ -202,6 +206,8 @@ pub struct Capabilities {
     pub states: Vec<RemoteState>,
     /// Priority names it stores, highest first; empty: no priority.
     pub priorities: Vec<String>,
+    /// Types of issues it stores; empty: no type.
+    pub types: Vec<String>,
     pub comments: bool,
     /// The account that it writes as: comments of this author can be edited and deleted. `None`: of nobody.
     pub account: Option<String>,

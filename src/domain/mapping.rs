@@ -19,8 +19,8 @@ pub struct Mapping {
     states: Vec<RemoteState>,
     /// Local status to remote state, from the configuration.
     overrides: BTreeMap<String, String>,
-    local_priorities: Vec<String>,
-    remote_priorities: Vec<String>,
+    priorities: Choices,
+    types: Choices,
     fields: BTreeSet<Field>,
     /// Fields that are labels there.
     labelled: Vec<Labelled>,
@@ -44,16 +44,12 @@ impl Mapping {
         overrides: &BTreeMap<String, String>,
         names: Names,
     ) -> Self {
-        let priorities = schema.fields.iter().find(|field| field.name == Field::Priority.name());
         Self {
             statuses: schema.statuses.clone(),
             states: capabilities.states.clone(),
             overrides: overrides.clone(),
-            local_priorities: match priorities.map(|field| &field.kind) {
-                Some(FieldKind::Choice(names)) => names.clone(),
-                _ => Vec::new(),
-            },
-            remote_priorities: capabilities.priorities.clone(),
+            priorities: Choices::new(schema, Field::Priority, &capabilities.priorities),
+            types: Choices::new(schema, Field::Type, &capabilities.types),
             fields: capabilities.fields.clone(),
             labelled: Vec::new(),
             names,
@@ -95,10 +91,8 @@ impl Mapping {
             Field::Assignee | Field::Due | Field::Project | Field::Milestone | Field::Cycle => {
                 readable(value, plain).map(optional)
             }
-            Field::Priority => match readable(value, plain)? {
-                Some(name) if !name.is_empty() => named(&self.remote_priorities, &name).map(FieldValue::text),
-                _ => Some(FieldValue::Text(None)),
-            },
+            Field::Priority => self.priorities.to_remote(value),
+            Field::Type => self.types.to_remote(value),
             Field::Estimate => readable(value, number).map(optional),
             Field::Parent | Field::DuplicateOf => match readable(value, plain)? {
                 Some(link) if !link.is_empty() => self.names.key_of(&link).map(FieldValue::text),
@@ -155,8 +149,8 @@ impl Mapping {
                 let present = current.and_then(Value::as_str);
                 Value::from(self.status_of(text, present).ok_or_else(unmapped)?)
             }
-            Field::Priority if self.local_priorities.is_empty() => Value::from(text.as_str()),
-            Field::Priority => Value::from(named(&self.local_priorities, text).ok_or_else(unmapped)?),
+            Field::Priority => self.priorities.to_field(text).ok_or_else(unmapped)?,
+            Field::Type => self.types.to_field(text).ok_or_else(unmapped)?,
             Field::Estimate => as_number(text).ok_or_else(unmapped)?,
             Field::Cycle => word(text),
             Field::Parent | Field::DuplicateOf => {
@@ -212,6 +206,36 @@ impl Mapping {
             back.or_else(|| nearest(kind, &self.statuses, |status| status.kind))
         };
         chosen().or_else(by_name).or_else(by_kind).map(|status| status.name.as_str())
+    }
+}
+
+/// Names of one field on both sides: those that look alike are one.
+#[derive(Clone, Debug)]
+struct Choices {
+    /// Empty: the schema takes any.
+    local: Vec<String>,
+    remote: Vec<String>,
+}
+
+impl Choices {
+    fn new(schema: &Schema, field: Field, remote: &[String]) -> Self {
+        let local = match schema.field(field.name()).map(|field| &field.kind) {
+            Some(FieldKind::Choice(names)) => names.clone(),
+            _ => Vec::new(),
+        };
+        Self { local, remote: remote.to_vec() }
+    }
+
+    /// What the remote has no name for says nothing.
+    fn to_remote(&self, value: Option<&Value>) -> Option<FieldValue> {
+        match readable(value, plain)? {
+            Some(name) if !name.is_empty() => named(&self.remote, &name).map(FieldValue::text),
+            _ => Some(FieldValue::Text(None)),
+        }
+    }
+
+    fn to_field(&self, text: &str) -> Option<Value> {
+        if self.local.is_empty() { Some(Value::from(text)) } else { named(&self.local, text).map(Value::from) }
     }
 }
 
@@ -321,6 +345,7 @@ mod tests {
             fields: Field::ALL.into(),
             states: states.iter().map(|(name, kind)| RemoteState { name: (*name).to_owned(), kind: *kind }).collect(),
             priorities: ["Urgent", "High", "Medium", "Low"].map(str::to_owned).to_vec(),
+            types: ["Bug", "Feature"].map(str::to_owned).to_vec(),
             comments: true,
             account: None,
             idempotent_create: true,
@@ -387,22 +412,23 @@ mod tests {
 
     #[test]
     fn a_ticket_crosses_into_remote_terms() {
-        let fields = json!({"status": "in-review", "labels": ["a", "b"], "priority": "high", "estimate": 3.0, "due": "2026-12-01"});
+        let fields = json!({"status": "in-review", "labels": ["a", "b"], "priority": "high", "type": "bug", "estimate": 3.0, "due": "2026-12-01"});
         let view = TicketView { title: "From the heading", fields: fields.as_object().unwrap(), body: "text\n" };
         let remote = mapping(&LINEAR, &[]).to_remote(view);
         assert_eq!(remote[&Field::Title], FieldValue::text("From the heading"));
         assert_eq!(remote[&Field::Status], FieldValue::text("In Progress"));
         assert_eq!(remote[&Field::Priority], FieldValue::text("High"));
+        assert_eq!(remote[&Field::Type], FieldValue::text("Bug"));
         assert_eq!(remote[&Field::Estimate], FieldValue::text("3"));
         assert_eq!(remote[&Field::Assignee], FieldValue::Text(None));
     }
 
     #[test]
     fn what_the_remote_cannot_say_is_left_out_not_cleared() {
-        let fields = json!({"status": "unheard-of", "priority": "whenever", "estimate": "lots", "labels": {"a": 1}});
+        let fields = json!({"status": "unheard-of", "priority": "whenever", "type": "chore", "estimate": "lots", "labels": {"a": 1}});
         let view = TicketView { title: "t", fields: fields.as_object().unwrap(), body: "" };
         let remote = mapping(&LINEAR, &[]).to_remote(view);
-        for field in [Field::Status, Field::Priority, Field::Estimate, Field::Labels] {
+        for field in [Field::Status, Field::Priority, Field::Type, Field::Estimate, Field::Labels] {
             assert!(!remote.contains_key(&field), "{field:?}");
         }
     }

@@ -54,6 +54,7 @@ pub(super) struct Github {
     /// Whether pull requests are listed.
     pulls: bool,
     login: OnceLock<Option<String>>,
+    types: OnceLock<Vec<String>>,
     listings: Listings,
 }
 
@@ -100,7 +101,8 @@ impl Github {
         let http = Http::new(remote, api, bearer, tokens, headers)?;
         let (owner, repo) = (owner.to_owned(), name.to_owned());
         let (create_labels, pulls, listings) = (config.create_labels, config.pulls, Listings::default());
-        Ok(Self { http, app, owner, repo, create_labels, pulls, login: OnceLock::new(), listings })
+        let (login, types) = Default::default();
+        Ok(Self { http, app, owner, repo, create_labels, pulls, login, types, listings })
     }
 
     fn url(&self, below: &[&str]) -> Url {
@@ -202,6 +204,31 @@ impl Github {
         }
     }
 
+    fn with_types(&self) -> Result<Capabilities, RemoteError> {
+        let mut with = Capabilities { types: self.types()?.to_vec(), ..capabilities() };
+        with.fields.extend((!with.types.is_empty()).then_some(Field::Type));
+        Ok(with)
+    }
+
+    /// Refuses, before anything is sent, what no issue here can say.
+    fn check(&self, fields: &IssueFields) -> Result<(), RemoteError> {
+        let rules = if fields.contains_key(&Field::Type) { self.with_types()? } else { capabilities() };
+        text::check(self.http.remote(), &rules, fields)
+    }
+
+    /// The types of the organization's issues. A user's repositories have none, and where they may not be seen there are none.
+    fn types(&self) -> Result<&[String], RemoteError> {
+        if let Some(types) = self.types.get() {
+            return Ok(types);
+        }
+        let types = match self.get::<Vec<wire::IssueType>>(self.http.url(&["orgs", &self.owner, "issue-types"])) {
+            Ok((types, _)) => types.into_iter().filter_map(wire::IssueType::name_in_use).collect(),
+            Err(RemoteError::NotFound { .. } | RemoteError::Unauthorized { .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(self.types.get_or_init(|| types))
+    }
+
     fn patch(&self, number: &str, body: Value) -> Result<wire::Issue, RemoteError> {
         self.write(Method::PATCH, self.url(&["issues", number]), body)
     }
@@ -225,7 +252,7 @@ impl Github {
 
 impl Provider for Github {
     fn capabilities(&self) -> Result<Capabilities, RemoteError> {
-        Ok(Capabilities { account: self.login()?.map(str::to_owned), ..capabilities() })
+        Ok(Capabilities { account: self.login()?.map(str::to_owned), ..self.with_types()? })
     }
 
     fn account(&self) -> Result<String, RemoteError> {
@@ -243,7 +270,7 @@ impl Provider for Github {
     }
 
     fn create(&self, _intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
-        text::check(self.http.remote(), &capabilities(), fields)?;
+        self.check(fields)?;
         if let Some(FieldValue::Set(names)) = fields.get(&Field::Labels) {
             self.check_labels(names)?;
         }
@@ -288,7 +315,7 @@ impl Provider for Github {
     }
 
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError> {
-        text::check(self.http.remote(), &capabilities(), &patch.fields)?;
+        self.check(&patch.fields)?;
         // Before the first of several requests, so that a refusal changes nothing.
         self.check_labels(&patch.delta(Field::Labels).0)?;
         let blockers = self.new_blockers(patch)?;
@@ -350,7 +377,7 @@ impl Provider for Github {
     }
 }
 
-/// What GitHub can do, which is the same in every repository and for every account.
+/// What GitHub can do in every repository and for every account.
 pub(super) fn capabilities() -> Capabilities {
     let state = |name: &str, kind| RemoteState { name: name.to_owned(), kind };
     Capabilities {
@@ -372,6 +399,7 @@ pub(super) fn capabilities() -> Capabilities {
             state("closed:duplicate", StatusKind::Canceled),
         ],
         priorities: Vec::new(),
+        types: Vec::new(),
         comments: true,
         account: None,
         idempotent_create: false,

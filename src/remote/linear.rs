@@ -300,9 +300,10 @@ impl Provider for Linear {
 /// What Linear can do in a team with this workflow, whoever asks.
 pub(super) fn capabilities(states: Vec<RemoteState>) -> Capabilities {
     Capabilities {
-        fields: Field::ALL.into(),
+        fields: Field::ALL.into_iter().filter(|field| *field != Field::Type).collect(),
         states,
         priorities: wire::PRIORITIES.map(str::to_owned).into(),
+        types: Vec::new(),
         comments: true,
         account: None,
         idempotent_create: true,

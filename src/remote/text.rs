@@ -103,6 +103,7 @@ fn fault(capabilities: &Capabilities, field: Field, value: &FieldValue) -> Optio
         (Field::Status, None) => Some("an issue always has one".into()),
         (Field::Status, Some(name)) => one_of(name, capabilities.states.iter().map(|state| &state.name)),
         (Field::Priority, Some(name)) => one_of(name, capabilities.priorities.iter()),
+        (Field::Type, Some(name)) => one_of(name, capabilities.types.iter()),
         (Field::Estimate, Some(text)) => text.parse::<i32>().err().map(|_| format!("{text:?} is no whole number")),
         (Field::Due, Some(text)) => text.parse::<jiff::civil::Date>().err().map(|_| format!("{text:?} is no date")),
         _ => None,

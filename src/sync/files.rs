@@ -230,9 +230,10 @@ impl Cycle<'_> {
 }
 
 /// The order of fields in a new file.
-const FILE_ORDER: [Field; 14] = [
+const FILE_ORDER: [Field; 15] = [
     Field::Title,
     Field::Status,
+    Field::Type,
     Field::Priority,
     Field::Assignee,
     Field::Labels,

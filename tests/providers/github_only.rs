@@ -193,6 +193,46 @@ fn a_parent_is_set_and_taken_off_by_the_id_of_the_sub_issue() {
     assert_eq!(error.to_string(), "hub refused parent: 99 is not there, or takes no sub-issues");
 }
 
+/// The emulator has no types of issues: these are GitHub's answers.
+#[test]
+fn a_type_is_one_of_the_organizations_and_there_is_none_elsewhere() {
+    let Some(remote) = fixture::github() else { return };
+    assert!(remote.provider.capabilities().unwrap().types.is_empty(), "alice is a user");
+    let Some(remote) = fixture::github() else { return };
+    remote.answer_next(response("200 OK", "", r#"{"login": "alice"}"#));
+    let types = json!([
+        { "id": 1, "name": "Bug", "is_enabled": true },
+        { "id": 2, "name": "Feature" },
+        { "id": 3, "name": "Old", "is_enabled": false }
+    ]);
+    remote.answer_next(response("200 OK", "", &types.to_string()));
+    let capabilities = remote.provider.capabilities().unwrap();
+    assert_eq!(capabilities.types, ["Bug", "Feature"]);
+    assert!(capabilities.fields.contains(&Field::Type));
+
+    let issue = |kind: serde_json::Value| response("200 OK", "", &listed(7, json!({ "type": kind })).to_string());
+    let update = |kind: Option<&str>| {
+        let patch =
+            Patch { fields: [(Field::Type, FieldValue::Text(kind.map(Into::into)))].into(), ..Patch::default() };
+        remote.provider.update("7", &patch)
+    };
+    for kind in [json!({ "id": 1, "name": "Bug" }), json!(null)] {
+        // The write, and the issue as it has become.
+        remote.answer_next(issue(kind.clone()));
+        remote.answer_next(issue(kind.clone()));
+        let name = kind["name"].as_str();
+        assert_eq!(update(name).unwrap().fields[&Field::Type], FieldValue::Text(name.map(str::to_owned)));
+        let sent = remote.wire().1.into_iter().rfind(|request| request.starts_with("PATCH ")).unwrap();
+        assert!(sent.contains(&format!("{{\"type\":{}}}", json!(name))), "{sent}");
+    }
+    let before = remote.requests();
+    let error = update(Some("Bugg")).unwrap_err();
+    assert_eq!(error.to_string(), "hub refused type: \"Bugg\" is not one of: Bug, Feature");
+    assert_eq!(remote.requests(), before, "nothing is sent");
+    remote.answer_next(response("200 OK", "", &listed(8, json!({})).to_string()));
+    assert!(!remote.provider.fetch("8").unwrap().unwrap().fields.contains_key(&Field::Type), "an older server");
+}
+
 /// The emulator has no dependencies: these are GitHub's answers.
 #[test]
 fn what_blocks_an_issue_is_read_where_there_is_some_and_changed_by_ids() {

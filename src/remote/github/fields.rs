@@ -9,12 +9,15 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 impl Github {
-    /// Title, body and milestone, as far as they are among the fields: what both a create and an update carry.
+    /// Title, body, milestone and type, as far as they are among the fields: what both a create and an update carry.
     pub(super) fn plain_fields(&self, fields: &IssueFields) -> Result<Map<String, Value>, RemoteError> {
         let mut body = wire::texts(fields);
         if let Some(milestone) = fields.get(&Field::Milestone) {
             let number = milestone.as_text().map(|title| self.milestone(title)).transpose()?;
             body.insert("milestone".into(), json!(number));
+        }
+        if let Some(kind) = fields.get(&Field::Type) {
+            body.insert("type".into(), json!(kind.as_text()));
         }
         Ok(body)
     }

@@ -11,7 +11,7 @@ use crate::{
         text::{same_name, with_lf},
     },
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 #[derive(Deserialize)]
@@ -33,6 +33,9 @@ pub(super) struct Issue {
     assignees: Vec<Account>,
     #[serde(default)]
     milestone: Option<Milestone>,
+    /// `null`: none; where there is no such key, the server does not know types.
+    #[serde(default, rename = "type", deserialize_with = "present")]
+    kind: Option<Option<Named>>,
     #[serde(default)]
     repository_url: String,
     #[serde(default)]
@@ -70,6 +73,25 @@ enum Label {
 #[derive(Deserialize)]
 pub(super) struct Named {
     pub(super) name: String,
+}
+
+/// What is there, be it `null`.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// A type of issues of an organization.
+#[derive(Deserialize)]
+pub(super) struct IssueType {
+    name: String,
+    #[serde(default = "yes")]
+    is_enabled: bool,
+}
+
+impl IssueType {
+    pub(super) fn name_in_use(self) -> Option<String> {
+        Some(self.name).filter(|_| self.is_enabled)
+    }
 }
 
 #[derive(Deserialize)]
@@ -157,6 +179,9 @@ impl Issue {
         ]);
         if parent.is_some() || self.sub_issues_summary.is_some() {
             fields.insert(Field::Parent, FieldValue::Text(parent));
+        }
+        if let Some(kind) = self.kind {
+            fields.insert(Field::Type, FieldValue::Text(kind.map(|kind| kind.name)));
         }
         if self.issue_dependencies_summary.is_some() {
             fields.insert(Field::BlockedBy, FieldValue::Set(Default::default()));
@@ -352,6 +377,7 @@ fn ticket_field(name: &str) -> Option<Field> {
         "assignee" | "assignees" => Some(Field::Assignee),
         "labels" => Some(Field::Labels),
         "milestone" => Some(Field::Milestone),
+        "type" => Some(Field::Type),
         _ => None,
     }
 }

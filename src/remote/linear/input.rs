@@ -66,7 +66,7 @@ impl Linear {
             }
             Field::Cycle => ("cycleId", json!(text.map(|name| directory.cycle_id(client, team()?, name)).transpose()?)),
             Field::Parent => ("parentId", json!(text.map(|key| self.id_of(field, key)).transpose()?)),
-            Field::Labels | Field::Milestone | Field::BlockedBy | Field::Related | Field::DuplicateOf => {
+            Field::Labels | Field::Type | Field::Milestone | Field::BlockedBy | Field::Related | Field::DuplicateOf => {
                 return Ok(None);
             }
         }))
