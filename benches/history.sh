@@ -7,22 +7,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 commits=${1:-50000} tickets=${2:-1000}
-trackfs=$(realpath "${TRACKFS:-${CARGO_TARGET_DIR:-target}/release/trackfs}")
-work=$(mktemp -d "${PLACE:-${CARGO_TARGET_DIR:-target}}/history.XXXXXX")
-work=$(realpath "$work")
-ws=$work/work
-export XDG_DATA_HOME=$work/data GIT_CONFIG_GLOBAL=$work/gitconfig GIT_CONFIG_NOSYSTEM=1
-git config --file "$GIT_CONFIG_GLOBAL" user.name Ada
-git config --file "$GIT_CONFIG_GLOBAL" user.email ada@example.org
+# shellcheck source=benches/support/workspace.sh
+source benches/support/workspace.sh history
 git config --file "$GIT_CONFIG_GLOBAL" gc.auto 0
-end() {
-    (cd / && "$trackfs" unmount --force "$ws" >/dev/null 2>&1 || true)
-    rm -rf "$work"
-}
-trap end EXIT
-
-now() { echo "${EPOCHREALTIME/[.,]/}"; }
-say() { printf '%-66s %s\n' "$1" "$2"; }
 # took WHAT COMMAND…: runs it once, and says the milliseconds.
 took() {
     local what=$1 start

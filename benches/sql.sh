@@ -6,32 +6,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tickets=${1:-100000}
-trackfs=$(realpath "${TRACKFS:-${CARGO_TARGET_DIR:-target}/release/trackfs}")
-work=$(realpath "$(mktemp -d "${PLACE:-${CARGO_TARGET_DIR:-target}}/sql.XXXXXX")")
-ws=$work/work
-export XDG_DATA_HOME=$work/data GIT_CONFIG_GLOBAL=$work/gitconfig GIT_CONFIG_NOSYSTEM=1
-git config --file "$GIT_CONFIG_GLOBAL" user.name Ada
-git config --file "$GIT_CONFIG_GLOBAL" user.email ada@example.org
-end() {
-    (cd / && "$trackfs" unmount --force "$ws" >/dev/null 2>&1 || true)
-    rm -rf "$work"
-}
-trap end EXIT
+# shellcheck source=benches/support/workspace.sh
+source benches/support/workspace.sh sql
 
-now() { echo "${EPOCHREALTIME/[.,]/}"; }
-say() { printf '%-66s %s\n' "$1" "$2"; }
-# fastest WHAT STATEMENT
-fastest() {
-    local what=$1 best=0 start took
-    shift
-    for _ in 1 2 3 4 5; do
-        start=$(now)
-        "$trackfs" sql "$@" >/dev/null
-        took=$(($(now) - start))
-        [ "$best" != 0 ] && [ "$took" -ge "$best" ] || best=$took
-    done
-    say "$what" "$((best / 1000)) ms"
-}
+# asked WHAT STATEMENT
+asked() { fastest 5 "$1" "$trackfs" sql "${@:2}"; }
 
 "$trackfs" init "$ws" >/dev/null
 python3 - "$tickets" "$ws" <<'PY'
@@ -46,21 +25,20 @@ for i in range(tickets):
         file.write(f"---\ntitle: Ticket {i}\nstatus: {status}\nestimate: {i % 8}\nlabels: [area-{i % 20}, bug]\n---\nText {i}.\n")
 PY
 git -C "$ws" add -A && git -C "$ws" commit -qm tickets
-"$trackfs" mount "$ws" >/dev/null
-while "$trackfs" status "$ws" | grep -q indexing; do sleep 0.2; done
+mount_indexed
 cd "$ws"
 echo "$tickets tickets"
 start=$(now)
 "$trackfs" sql "SELECT 1" >/dev/null
 say "the first statement, which waits for history to be taken over" "$((($(now) - start) / 1000)) ms"
-fastest "SELECT 1" "SELECT 1"
-fastest "one ticket by its path" "SELECT * FROM tickets WHERE path = 'tickets/0/t5.md'"
-fastest "SELECT status, count(*) FROM tickets GROUP BY status" "SELECT status, count(*) FROM tickets GROUP BY status"
-fastest "… WHERE label = 'area-7' AND estimate > 5" "SELECT count(*) FROM tickets WHERE label = 'area-7' AND estimate > 5"
-fastest "SELECT label, count(*) FROM labels GROUP BY label" "SELECT label, count(*) FROM labels GROUP BY label"
-fastest "the history of one ticket" "SELECT * FROM field_history WHERE path = 'tickets/0/t5.md'"
-fastest "one file of the last commit, with its content" "SELECT content FROM files_latest JOIN files_hashed USING (hash) WHERE path = 'tickets/0/t5.md'"
-fastest "all tickets as JSON lines" --json "SELECT path, title, status, labels FROM tickets"
+asked "SELECT 1" "SELECT 1"
+asked "one ticket by its path" "SELECT * FROM tickets WHERE path = 'tickets/0/t5.md'"
+asked "SELECT status, count(*) FROM tickets GROUP BY status" "SELECT status, count(*) FROM tickets GROUP BY status"
+asked "… WHERE label = 'area-7' AND estimate > 5" "SELECT count(*) FROM tickets WHERE label = 'area-7' AND estimate > 5"
+asked "SELECT label, count(*) FROM labels GROUP BY label" "SELECT label, count(*) FROM labels GROUP BY label"
+asked "the history of one ticket" "SELECT * FROM field_history WHERE path = 'tickets/0/t5.md'"
+asked "one file of the last commit, with its content" "SELECT content FROM files_latest JOIN files_hashed USING (hash) WHERE path = 'tickets/0/t5.md'"
+asked "all tickets as JSON lines" --json "SELECT path, title, status, labels FROM tickets"
 for n in 1 100 1000; do
     start=$(now)
     "$trackfs" sql --write --yes "UPDATE tickets SET priority = 'low' WHERE priority IS NULL AND path IN (SELECT path FROM tickets WHERE priority IS NULL LIMIT $n)" >/dev/null

@@ -147,7 +147,8 @@ set_up_emulators() {
 check_scripts() {
     has shellcheck || return 0
     say "shellcheck"
-    shellcheck tests/run.sh tests/packages.sh tests/conformance/crash.sh .ci/run mount-scripts/*.sh mount-scripts/mount.trackfs
+    shellcheck -x tests/run.sh tests/packages.sh tests/conformance/crash.sh .ci/run mount-scripts/*.sh mount-scripts/mount.trackfs \
+        benches/support/workspace.sh benches/search.sh benches/sql.sh benches/history.sh benches/views.sh
 }
 
 install_tools
