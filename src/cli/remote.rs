@@ -190,6 +190,9 @@ fn fill_keyring(name: &str, remote: &RemoteConfig) -> anyhow::Result<()> {
 }
 
 fn keep(account: &str) -> anyhow::Result<()> {
+    if io::stdin().is_terminal() {
+        eprintln!("The keyring asks for the token of {account} as for a password, and does not show it.");
+    }
     let kept = remote::keep(account).map_err(|error| {
         advise(
             format!("secret-tool, which keeps tokens in the keyring, cannot be started: {error}"),

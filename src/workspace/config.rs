@@ -287,7 +287,7 @@ impl RemoteConfig {
             _ => {}
         }
         if matches!(self.webhook_secret, TokenSource::App(_)) {
-            return Err(format!("`remotes.{name}.webhook_secret` is found by `env` or `command`"));
+            return Err(format!("`remotes.{name}.webhook_secret` is found by `env`, `command` or `keyring`"));
         }
         for (field, prefix) in &self.as_labels {
             let is_shared = |other: (&String, &String)| other.0 != field && other.1.starts_with(prefix);
@@ -400,7 +400,7 @@ mod tests {
             ),
             (
                 "remotes: {gh: {type: github, repo: a/b, folder: t, webhook_secret: {app: {id: 7, key: {env: KEY}}}}}\n",
-                "`remotes.gh.webhook_secret` is found by `env` or `command`",
+                "`remotes.gh.webhook_secret` is found by `env`, `command` or `keyring`",
             ),
             (
                 "remotes: {eng: {type: linear, team: ENG, folder: tickets, pulls: true}}\n",
