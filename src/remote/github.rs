@@ -169,6 +169,18 @@ impl Github {
         self.send(Effect::Read, Method::GET, self.url(&[]), None).map(drop)
     }
 
+    /// Refuses a token that GitHub says cannot write issues. Of fine-grained tokens and of apps' it says nothing here.
+    fn check_scopes(&self, scopes: &str) -> Result<(), RemoteError> {
+        let mut each = scopes.split(',').map(str::trim).filter(|scope| !scope.is_empty()).peekable();
+        if each.peek().is_none() || each.any(|scope| matches!(scope, "repo" | "public_repo")) {
+            return Ok(());
+        }
+        let scopes = text::quotable(scopes);
+        let reason =
+            format!("the token has the scopes {scopes}: it needs `repo`, or `public_repo` where that is enough");
+        Err(RemoteError::Unauthorized { remote: self.http.remote().to_owned(), reason })
+    }
+
     fn missing(&self, number: &str) -> RemoteError {
         RemoteError::NotFound { remote: self.http.remote().to_owned(), what: format!("issue {number}") }
     }
@@ -256,7 +268,8 @@ impl Provider for Github {
     }
 
     fn account(&self) -> Result<String, RemoteError> {
-        self.check_repository()?;
+        let reply = self.send(Effect::Read, Method::GET, self.url(&[]), None)?;
+        self.check_scopes(reply.header("x-oauth-scopes").unwrap_or_default())?;
         self.app.as_ref().map_or(Ok(()), |app| app.check_rights(self.pulls))?;
         Ok(self.login()?.unwrap_or("a GitHub App").to_owned())
     }

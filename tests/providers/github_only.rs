@@ -193,6 +193,20 @@ fn a_parent_is_set_and_taken_off_by_the_id_of_the_sub_issue() {
     assert_eq!(error.to_string(), "hub refused parent: 99 is not there, or takes no sub-issues");
 }
 
+#[test]
+fn a_token_that_cannot_write_is_told_at_once_and_which_right_it_lacks() {
+    for (scopes, is_enough) in [("gist, read:user", false), ("repo, gist", true), ("public_repo", true), ("", true)] {
+        let Some(remote) = fixture::github() else { return };
+        remote.answer_next(response("200 OK", &format!("x-oauth-scopes: {scopes}\r\n"), "{}"));
+        let account = remote.provider.account();
+        assert_eq!(account.is_ok(), is_enough, "{scopes}: {account:?}");
+        if let Err(error) = account {
+            let said = error.to_string();
+            assert!(said.contains("the scopes gist, read:user") && said.contains("it needs `repo`"), "{said}");
+        }
+    }
+}
+
 /// The emulator has no types of issues: these are GitHub's answers.
 #[test]
 fn a_type_is_one_of_the_organizations_and_there_is_none_elsewhere() {
