@@ -126,6 +126,7 @@ impl Session {
             }
             engine.wake_history();
             engine.wake_search();
+            engine.fill_shelf();
             memory::give_back();
         };
         self.catching_up = Some(thread::Builder::new().name("catch-up".into()).spawn(catch_up)?);

@@ -21,6 +21,9 @@ use std::{
     sync::Arc,
 };
 
+/// Tickets that take some twenty megabytes in memory.
+const FEW: usize = 20_000;
+
 /// The catalog, and what it has that the index does not have yet.
 #[derive(Default)]
 pub(super) struct Shelf(RwLock<Held>);
@@ -97,6 +100,13 @@ impl Engine {
             held = RwLockWriteGuard::downgrade(filling);
         }
         RwLockReadGuard::map(held, |held| &held.catalog)
+    }
+
+    /// Reads the tickets before somebody asks for them, where they are not so many that their memory would be missed.
+    pub(super) fn fill_shelf(&self) {
+        if self.is_caught_up() && self.store.ticket_count().is_ok_and(|tickets| tickets <= FEW) {
+            drop(self.catalog());
+        }
     }
 
     /// Reads every ticket from the index; once more when that has every file.
