@@ -99,8 +99,12 @@ fn serve(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let (Ok(client), shared) = (client, Arc::clone(shared)) else { return };
-        // A client that goes away in the middle is part of the tests.
-        std::thread::spawn(move || drop(pass_on(client, &shared)));
+        std::thread::spawn(move || {
+            // A client that goes away in the middle is part of the tests; what else fails is told by the one that fails.
+            if let Err(error) = pass_on(client, &shared) {
+                eprintln!("the proxy before {}: {error}", shared.upstream);
+            }
+        });
     }
 }
 
@@ -116,7 +120,11 @@ fn pass_on(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     let mut server = TcpStream::connect(&shared.upstream)?;
     server.write_all(&request)?;
     let mut answer = Vec::new();
-    server.read_to_end(&mut answer)?;
+    match server.read_to_end(&mut answer) {
+        // A connection that is reset behind an answer takes nothing of it back.
+        Err(error) if answer.is_empty() => return Err(error),
+        _ => {}
+    }
     if shared.tags.load(Ordering::SeqCst) && request.starts_with(b"GET ") {
         answer = shared.tagged(&request, &answer);
     }
