@@ -5,7 +5,9 @@
 
 use super::{
     Value,
+    mapping::ordered,
     schema::{FieldKind, Schema},
+    text::scalar_text,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,10 +34,11 @@ impl Labelled {
     pub fn labels_of(&self, value: Option<&Value>) -> Option<Vec<String>> {
         let values = match value {
             None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(items)) => items.iter().map(text).collect::<Option<_>>()?,
-            Some(one) => vec![text(one)?],
+            Some(Value::Array(items)) => items.iter().map(scalar_text).collect::<Option<_>>()?,
+            Some(one) => vec![scalar_text(one)?],
         };
-        Some(values.iter().filter(|value| !value.is_empty()).map(|value| format!("{}{value}", self.prefix)).collect())
+        let said = values.iter().map(|value| value.trim()).filter(|value| !value.is_empty());
+        Some(said.map(|value| format!("{}{value}", self.prefix)).collect())
     }
 
     /// Takes the field's own out of these labels; answers its value. `current`: what the ticket has now, which stays if it is
@@ -45,15 +48,8 @@ impl Labelled {
             labels.iter().filter_map(|label| Some((label.clone(), self.value_of(label)?))).collect();
         if self.kind == FieldKind::Set {
             labels.retain(|label| own.iter().all(|(taken, _)| taken != label));
-            let present: Vec<&Value> = match current {
-                Some(Value::Array(items)) => items.iter().collect(),
-                other => other.into_iter().collect(),
-            };
-            let is_own = |value: &Value| own.iter().any(|(_, other)| other == value);
-            let kept = present.iter().copied().filter(|value| is_own(value));
-            let new = own.iter().map(|(_, value)| value).filter(|value| !present.contains(value));
-            let values: Vec<Value> = kept.chain(new).cloned().collect();
-            return (!values.is_empty()).then_some(Value::Array(values));
+            let members: BTreeSet<String> = own.iter().filter_map(|(_, value)| scalar_text(value)).collect();
+            return (!members.is_empty()).then(|| ordered(&members, current));
         }
         let chosen = own.iter().find(|(_, value)| Some(value) == current).or(own.first())?;
         labels.remove(&chosen.0);
@@ -71,7 +67,7 @@ impl Labelled {
             FieldKind::Text | FieldKind::Set => Some(Value::from(said)),
             FieldKind::Status | FieldKind::Link | FieldKind::Links | FieldKind::Path | FieldKind::Sync => None,
         }?;
-        (text(&value).as_deref() == Some(said)).then_some(value)
+        (scalar_text(&value).as_deref() == Some(said)).then_some(value)
     }
 }
 
@@ -84,15 +80,6 @@ pub fn split<'v>(
     let taken =
         fields.iter().map(|field| (field.field.clone(), field.take(&mut labels, current(&field.field)))).collect();
     (taken, labels)
-}
-
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.trim().to_owned()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(is) => Some(is.to_string()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
