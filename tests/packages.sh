@@ -7,7 +7,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/trackfs-tests}
 target=${CARGO_TARGET_DIR:-target}/packages
-host=$(rustc -vV | sed -n 's/^host: //p')
 work=$(mktemp -d "${PLACE:-$cache}/packages.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
@@ -36,14 +35,10 @@ in_root() {
     ' in_root "$@"
 }
 
-CARGO_TARGET_DIR=$target RUSTFLAGS="-C target-feature=+crt-static" \
-    cargo build --locked --quiet --bin trackfs --features static --target "$host"
-strip -o "$work/trackfs" "$target/$host/debug/trackfs"
-export TRACKFS=$work/trackfs LEVEL=0
+export CARGO_TARGET_DIR=$target PROFILE=dev CARGO_PROFILE_DEV_STRIP=symbols LEVEL=0
 mount-scripts/package.sh "$work/out" >/dev/null
 mount-scripts/package.sh "$work/again" >/dev/null
 diff -r "$work/out" "$work/again" || fail "the same sources made other packages"
-version=$("$work/trackfs" --version)
 
 # shellcheck disable=SC2016 # as above
 use='
@@ -61,6 +56,7 @@ status: done'
 empty=$work/empty
 mkdir "$empty"
 tar -C "$empty" --strip-components=1 -xzf "$work"/out/trackfs-*.tar.gz
+version=$("$empty/bin/trackfs" --version)
 [ "$(in_root "$empty" 'run trackfs --version')" = "$version" ] || fail "the tarball's program does not run in an empty root"
 [ "$(in_root "$empty" "$use")" = "$used" ] || fail "a workspace cannot be used with the tarball alone"
 echo "tarball: runs, mounts and unmounts in a root that has nothing else"

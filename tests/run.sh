@@ -49,7 +49,7 @@ tools=(
     git:git fusermount3:fuse3 vim:vim nvim:neovim emacs:emacs-nox nano:nano tmux:tmux sqlite3:sqlite3 rsync:rsync
     getfattr:attr getfacl:acl strace:strace rg:ripgrep jq:jq curl:curl inotifywait:inotify-tools patch:patch perl:perl
     python3:python3 node:nodejs npm:npm shellcheck:shellcheck cc:build-essential fio:fio kak:kakoune micro:micro ed:ed
-    sponge:moreutils fdfind:fd-find setpriv:util-linux make:make debootstrap:debootstrap strip:binutils
+    sponge:moreutils fdfind:fd-find setpriv:util-linux make:make debootstrap:debootstrap
     secret-tool:libsecret-tools gnome-keyring-daemon:gnome-keyring dbus-run-session:dbus
 )
 
