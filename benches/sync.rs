@@ -68,7 +68,7 @@ impl Provider for Library {
         let issues: Vec<_> = changed.skip(start).take(100).cloned().collect();
         let next = (issues.len() == 100).then(|| PageToken((start + 100).to_string()));
         *self.spent.lock() += begun.elapsed();
-        Ok(Page { issues, pulls: Vec::new(), latest: None, next, listed: 0, of: None })
+        Ok(Page { listed: issues.len(), issues, pulls: Vec::new(), latest: None, next, of: None })
     }
 
     fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError> {

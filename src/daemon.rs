@@ -42,7 +42,7 @@ mod tickets;
 mod tidy;
 mod torn;
 
-pub use control::ask;
+pub use control::{ask, ask_and_watch};
 pub use engine::{Engine, SystemClock};
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 pub use host::EngineHost;

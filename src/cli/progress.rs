@@ -3,13 +3,12 @@
 use crate::{
     daemon::{
         self, Location,
-        control::{self, Request, Response},
+        control::{Request, Response},
         report::ListingReport,
     },
     domain::text::printable,
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
-use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
     fmt,
@@ -21,8 +20,8 @@ pub fn ask(at: &Location, request: &Request) -> anyhow::Result<Response> {
     if !io::stderr().is_terminal() {
         return daemon::ask(at, request);
     }
-    let bars = Bars::default();
-    let response = control::ask_and_watch(at, request, &|listings| bars.show(listings));
+    let mut bars = Bars::default();
+    let response = daemon::ask_and_watch(at, request, &mut |listings| bars.show(listings));
     bars.clear();
     response
 }
@@ -31,20 +30,19 @@ pub fn ask(at: &Location, request: &Request) -> anyhow::Result<Response> {
 struct Bars {
     all: MultiProgress,
     /// By remote.
-    shown: Mutex<BTreeMap<String, ProgressBar>>,
+    shown: BTreeMap<String, ProgressBar>,
 }
 
 impl Bars {
-    fn show(&self, listings: &[ListingReport]) {
-        let mut shown = self.shown.lock();
+    fn show(&mut self, listings: &[ListingReport]) {
         for ListingReport { remote, listed, of } in listings {
-            let bar = shown.entry(remote.clone()).or_insert_with(|| self.begin(remote, *of));
+            let bar = self.shown.entry(remote.clone()).or_insert_with(|| begin(&self.all, remote, *of));
             if let Some(of) = of {
                 bar.set_length((*of).max(*listed) as u64);
             }
             bar.set_position(*listed as u64);
         }
-        shown.retain(|remote, bar| {
+        self.shown.retain(|remote, bar| {
             let goes_on = listings.iter().any(|listing| listing.remote == *remote);
             if !goes_on {
                 bar.finish_and_clear();
@@ -53,28 +51,29 @@ impl Bars {
         });
     }
 
-    fn begin(&self, remote: &str, of: Option<usize>) -> ProgressBar {
-        let (bar, style) = match of {
-            Some(of) => (ProgressBar::new(of as u64), "{prefix} {bar:30} {pos} of about {len}, {rate}, {eta} left"),
-            None => (ProgressBar::new_spinner(), "{prefix} {spinner} {pos}, {rate}, {elapsed}"),
-        };
-        let rate = |state: &ProgressState, to: &mut dyn fmt::Write| {
-            let _ = write!(to, "{:.0}/s", state.per_sec());
-        };
-        let style =
-            ProgressStyle::with_template(style).expect("a template that tests have read").with_key("rate", rate);
-        self.all.add(bar.with_style(style).with_prefix(printable(remote).to_string()))
-    }
-
     fn clear(&self) {
-        self.shown.lock().values().for_each(ProgressBar::finish_and_clear);
+        self.shown.values().for_each(ProgressBar::finish_and_clear);
     }
+}
+
+/// A bar beside those that are there; where it is not known how much there is, a spinner.
+fn begin(all: &MultiProgress, remote: &str, of: Option<usize>) -> ProgressBar {
+    let (bar, style) = match of {
+        Some(of) => (ProgressBar::new(of as u64), "{prefix} {bar:30} {pos} of about {len}, {rate}, {eta} left"),
+        None => (ProgressBar::new_spinner(), "{prefix} {spinner} {pos}, {rate}, {elapsed}"),
+    };
+    let rate = |state: &ProgressState, to: &mut dyn fmt::Write| {
+        let _ = write!(to, "{:.0}/s", state.per_sec());
+    };
+    let style = ProgressStyle::with_template(style).expect("a template that tests have read").with_key("rate", rate);
+    all.add(bar.with_style(style).with_prefix(printable(remote).to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use indicatif::{ProgressDrawTarget, TermLike};
+    use parking_lot::Mutex;
     use std::sync::Arc;
 
     /// A terminal that keeps what is drawn.
@@ -114,13 +113,13 @@ mod tests {
 
     #[test]
     fn each_remote_has_a_bar_with_its_rate_and_what_is_left() {
-        let (bars, drawn) = (Bars::default(), Drawn::default());
+        let (mut bars, drawn) = (Bars::default(), Drawn::default());
         bars.all.set_draw_target(ProgressDrawTarget::term_like(Box::new(drawn.clone())));
         let at = |remote: &str, listed, of| ListingReport { remote: remote.to_owned(), listed, of };
         bars.show(&[at("hub", 100, Some(4000)), at("line", 50, None)]);
         bars.show(&[at("hub", 4100, Some(4000))]);
-        assert_eq!(bars.shown.lock()["hub"].length(), Some(4100), "more than was thought");
-        assert!(!bars.shown.lock().contains_key("line"));
+        assert_eq!(bars.shown["hub"].length(), Some(4100), "more than was thought");
+        assert!(!bars.shown.contains_key("line"));
         let drawn = drawn.0.lock().clone();
         assert!(drawn.contains("hub ") && drawn.contains("100 of about 4000, ") && drawn.contains("left"), "{drawn:?}");
         assert!(drawn.contains("line ") && drawn.contains(" 50, "), "{drawn:?}");

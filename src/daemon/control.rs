@@ -206,7 +206,11 @@ pub fn ask(at: &Location, request: &Request) -> anyhow::Result<Response> {
 const LOOK: Duration = Duration::from_millis(250);
 
 /// As [`ask`]; `watch` is told now and then how far remotes are that are read meanwhile.
-pub fn ask_and_watch(at: &Location, request: &Request, watch: &dyn Fn(&[ListingReport])) -> anyhow::Result<Response> {
+pub fn ask_and_watch(
+    at: &Location,
+    request: &Request,
+    watch: &mut dyn FnMut(&[ListingReport]),
+) -> anyhow::Result<Response> {
     match Engine::alone(at)? {
         Some(engine) => looking_on(|| engine.answer_alone(request), || watch(&engine.remotes.listings())),
         None => looking_on(
@@ -223,7 +227,7 @@ pub fn ask_and_watch(at: &Location, request: &Request, watch: &dyn Fn(&[ListingR
 }
 
 /// Works in another thread, and looks on in this one until it is done.
-fn looking_on<T: Send>(work: impl FnOnce() -> T + Send, look: impl Fn()) -> T {
+fn looking_on<T: Send>(work: impl FnOnce() -> T + Send, mut look: impl FnMut()) -> T {
     let here = thread::current();
     thread::scope(|scope| {
         let working = scope.spawn(move || {

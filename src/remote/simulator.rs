@@ -229,7 +229,6 @@ impl Simulator {
         listing
     }
 
-    /// What is left of a listing is of no concern after its first page.
     fn next_page(&self, state: &mut State, listing: u64) -> Option<Page> {
         let keys = state.listings.remove(&listing)?;
         let rest = keys.len() > self.page;
@@ -237,6 +236,7 @@ impl Simulator {
         if rest {
             state.listings.insert(listing, keys[self.page - 1..].to_vec());
         }
+        // Of a later page it is what is left, which nobody reads.
         let (listed, of) = (keys.len().min(self.page), Some(keys.len()));
         Some(Page {
             issues,

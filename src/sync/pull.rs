@@ -49,10 +49,11 @@ impl Cycle<'_> {
         let full = self.is_full_due();
         let since = if full { None } else { self.tracking.cursor.as_deref().map(before) };
         let (mut page, mut heard, mut newest) = (None, BTreeSet::new(), self.tracking.cursor.clone());
-        *self.sync.listing.lock() = Some(Listing::default());
+        let mut listing = Listing::default();
         loop {
+            *self.sync.listing.lock() = Some(listing);
             let answer = self.tracker().changed_since(since.as_deref(), page.as_ref())?;
-            let (listed, of) = (answer.listed, answer.of);
+            let next = Listing { listed: listing.listed + answer.listed, of: listing.of.or(answer.of) };
             newest = answer.latest.iter().fold(newest, |newest, time| newest.max_by_time(time));
             for issue in answer.issues {
                 newest = newest.max_by_time(&issue.updated_at);
@@ -63,9 +64,7 @@ impl Cycle<'_> {
             self.take_pulls(answer.pulls)?;
             self.flush()?;
             self.step("page")?;
-            if let Some(listing) = &mut *self.sync.listing.lock() {
-                *listing = Listing { listed: listing.listed + listed, of: listing.of.or(of) };
-            }
+            listing = next;
             page = answer.next;
             if page.is_none() {
                 break;
