@@ -10,6 +10,7 @@ commits=${1:-50000} tickets=${2:-1000}
 # shellcheck source=benches/support/workspace.sh
 source benches/support/workspace.sh history
 git config --file "$GIT_CONFIG_GLOBAL" gc.auto 0
+
 # took WHAT COMMAND…: runs it once, and says the milliseconds.
 took() {
     local what=$1 start

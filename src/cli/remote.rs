@@ -212,7 +212,7 @@ fn keep(account: &str) -> anyhow::Result<()> {
 fn new_token(at: &Location, name: &str, out: &mut Output) -> anyhow::Result<()> {
     let (_, config) = read_config(&Root::open(&at.dir)?)?;
     let Some(remote) = config.remotes.get(name) else {
-        return Err(advise(format!("there is no remote {name}"), "`trackfs remote list` shows those there are"));
+        return Err(unknown(name));
     };
     let TokenSource::Keyring(account) = &remote.token else {
         let next =
@@ -337,12 +337,16 @@ fn remove(at: &Location, args: &RemoveArgs, out: &mut Output) -> anyhow::Result<
     change_config(at, |config, text| {
         let mut expected = config.clone();
         if expected.remotes.remove(name).is_none() {
-            return Err(advise(format!("there is no remote {name}"), "`trackfs remote list` shows those there are"));
+            return Err(unknown(name));
         }
         Ok((edit::remove(text, name), expected))
     })?;
     out.value(&json!({ "removed": name }), |_, out| out.line(format!("removed {name}; its tickets and issues stay")))?;
     Ok(())
+}
+
+fn unknown(name: &str) -> anyhow::Error {
+    advise(format!("there is no remote {name}"), "`trackfs remote list` shows those there are")
 }
 
 fn confirmed(name: &str) -> io::Result<bool> {

@@ -41,8 +41,7 @@ impl Engine {
     /// one commit, if the files are still those.
     pub(super) fn change(&self, edits: &[Edit], expected: Option<&Expected>) -> anyhow::Result<ChangeReport> {
         let Some(expected) = expected else {
-            self.whole_index()?;
-            self.settler.settle_now()?;
+            self.settle_all()?;
             return Ok(self.report(&self.plan(edits)?));
         };
         self.change_if(edits, |now| expected.get(&now.path).map(Option::as_ref) == Some(now.before.as_ref()))

@@ -209,6 +209,13 @@ impl Engine {
         if self.is_caught_up() { Ok(()) } else { bail!("the index is not complete; `trackfs mount` goes on with it") }
     }
 
+    /// Brings into the index what was saved until now.
+    pub(super) fn settle_all(&self) -> anyhow::Result<()> {
+        self.whole_index()?;
+        self.settler.settle_now()?;
+        Ok(())
+    }
+
     /// Answers one request in a process that has no threads running: looks at the files first.
     pub(super) fn answer_alone(&self, request: &Request) -> anyhow::Result<Response> {
         match request {
@@ -225,8 +232,7 @@ impl Engine {
     pub(super) fn answer(&self, request: &Request) -> anyhow::Result<Response> {
         Ok(match request {
             Request::Settle => {
-                self.whole_index()?;
-                self.settler.settle_now()?;
+                self.settle_all()?;
                 Response::Status(self.status()?)
             }
             Request::Status => Response::Status(self.status()?),

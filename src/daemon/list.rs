@@ -11,8 +11,7 @@ impl Engine {
     /// The tickets in the order of the query. What was saved is seen.
     pub(super) fn list(&self, text: &str) -> anyhow::Result<ListReport> {
         let query = self.parse(text)?;
-        self.whole_index()?;
-        self.settler.settle_now()?;
+        self.settle_all()?;
         self.ready_for(&query)?;
         let catalog = self.catalog();
         Ok(ListReport { tickets: query.select(&catalog, &self.moment()).iter().map(|card| row(card)).collect() })

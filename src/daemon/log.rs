@@ -22,16 +22,12 @@ struct Log {
 /// The log at this path, to be added to.
 pub fn open(path: &Path) -> io::Result<File> {
     match fs::metadata(path) {
-        Ok(metadata) if metadata.len() > LONG => put_away(path)?,
+        Ok(metadata) if metadata.len() > LONG => fs::rename(path, path.with_extension("log.1"))?,
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     OpenOptions::new().create(true).append(true).read(true).open(path)
-}
-
-fn put_away(path: &Path) -> io::Result<()> {
-    fs::rename(path, path.with_extension("log.1"))
 }
 
 /// Keeps the log at this path short from now on, if it is where this process's standard error goes.
@@ -54,14 +50,8 @@ pub fn wrote(bytes: usize) {
     // Where it cannot be put away (a full disk), it goes on; so much later it is tried again.
     if log.length > LONG {
         log.length = 0;
-        let _ = begin_anew(&log.path);
+        let _ = open(&log.path).and_then(|new| Ok(rustix::stdio::dup2_stderr(new)?));
     }
-}
-
-fn begin_anew(path: &Path) -> io::Result<()> {
-    put_away(path)?;
-    let new = OpenOptions::new().create(true).append(true).open(path)?;
-    Ok(rustix::stdio::dup2_stderr(new)?)
 }
 
 #[cfg(test)]

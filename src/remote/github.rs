@@ -166,13 +166,17 @@ impl Github {
 
     /// Tells a missing issue from a repository the token cannot see: GitHub answers 404 to both.
     fn check_repository(&self) -> Result<(), RemoteError> {
-        self.send(Effect::Read, Method::GET, self.url(&[]), None).map(drop)
+        self.repository().map(drop)
+    }
+
+    fn repository(&self) -> Result<Reply, RemoteError> {
+        self.send(Effect::Read, Method::GET, self.url(&[]), None)
     }
 
     /// Refuses a token that GitHub says cannot write issues. Of fine-grained tokens and of apps' it says nothing here.
     fn check_scopes(&self, scopes: &str) -> Result<(), RemoteError> {
-        let mut each = scopes.split(',').map(str::trim).filter(|scope| !scope.is_empty()).peekable();
-        if each.peek().is_none() || each.any(|scope| matches!(scope, "repo" | "public_repo")) {
+        let is_enough = |scope: &str| matches!(scope.trim(), "repo" | "public_repo");
+        if scopes.trim().is_empty() || scopes.split(',').any(is_enough) {
             return Ok(());
         }
         let scopes = text::quotable(scopes);
@@ -268,8 +272,7 @@ impl Provider for Github {
     }
 
     fn account(&self) -> Result<String, RemoteError> {
-        let reply = self.send(Effect::Read, Method::GET, self.url(&[]), None)?;
-        self.check_scopes(reply.header("x-oauth-scopes").unwrap_or_default())?;
+        self.check_scopes(self.repository()?.header("x-oauth-scopes").unwrap_or_default())?;
         self.app.as_ref().map_or(Ok(()), |app| app.check_rights(self.pulls))?;
         Ok(self.login()?.unwrap_or("a GitHub App").to_owned())
     }

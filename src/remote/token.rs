@@ -94,7 +94,7 @@ impl Tokens for Found {
         if *token != *refused {
             return true;
         }
-        match find_in(self.kind, &self.source, |name| std::env::var(name).ok()) {
+        match look(self.kind, &self.source) {
             Ok(other) if other != *refused => {
                 *token = other;
                 true
@@ -106,7 +106,7 @@ impl Tokens for Found {
 
 /// Finds the token of the remote named `remote`. The error says where it was looked for and what to do.
 pub(super) fn find(remote: &str, kind: RemoteKind, source: &TokenSource) -> Result<Found, RemoteError> {
-    let token = find_in(kind, source, |name| std::env::var(name).ok()).map_err(|reason| RemoteError::Unauthorized {
+    let token = look(kind, source).map_err(|reason| RemoteError::Unauthorized {
         remote: remote.to_owned(),
         reason: format!("{reason}, or say where it is with `remotes.{remote}.token` in .trackfs/config.yaml"),
     })?;
@@ -201,6 +201,10 @@ pub(super) fn webhook_secret(remote: &str, kind: RemoteKind, source: &TokenSourc
 fn webhook_variable(name: &str) -> Result<Secret, String> {
     let value = std::env::var(name).ok().and_then(|value| phrase(&value));
     value.ok_or_else(|| format!("no secret was found: the variable {name} is not set; set it"))
+}
+
+fn look(kind: RemoteKind, source: &TokenSource) -> Result<Secret, String> {
+    find_in(kind, source, |name| std::env::var(name).ok())
 }
 
 fn find_in(kind: RemoteKind, source: &TokenSource, env: impl Fn(&str) -> Option<String>) -> Result<Secret, String> {

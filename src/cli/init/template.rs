@@ -22,25 +22,31 @@ type SchemaLines = [(&'static str, &'static str)];
 const TYPE: (&str, &str) =
     ("  priority: ", "  type: {type: choice, of: [bug, feature, chore, question]}\n  priority: ");
 
-const TEAM: &SchemaLines =
-    &[("  in-review: {kind: started}", "  in-review: {kind: started, next: [in-progress, done, canceled]}"), TYPE];
+const REVIEW: (&str, &str) =
+    ("  in-review: {kind: started}", "  in-review: {kind: started, next: [in-progress, done, canceled]}");
+
+const TEAM: &SchemaLines = &[REVIEW, TYPE];
 
 /// Whoever did the work does not say that it is done.
 const REVIEWED: &SchemaLines = &[
     ("  in-progress: {kind: started}", "  in-progress: {kind: started, next: [todo, in-review, canceled]}"),
-    ("  in-review: {kind: started}", "  in-review: {kind: started, next: [in-progress, done, canceled]}"),
+    REVIEW,
     TYPE,
 ];
 
 impl Template {
     /// `.trackfs/schema.yaml`.
     pub fn schema(self) -> String {
-        let lines = match self {
+        let lines = self.schema_lines().iter();
+        lines.fold(DEFAULT_SCHEMA.to_owned(), |schema, (line, instead)| schema.replacen(line, instead, 1))
+    }
+
+    fn schema_lines(self) -> &'static SchemaLines {
+        match self {
             Self::Solo => &[],
             Self::Team => TEAM,
             Self::Agents => REVIEWED,
-        };
-        lines.iter().fold(DEFAULT_SCHEMA.to_owned(), |schema, (line, instead)| schema.replacen(line, instead, 1))
+        }
     }
 
     /// `AGENTS.md`.
@@ -81,16 +87,13 @@ mod tests {
             let text = template.schema();
             let schema = Schema::parse(&path, &text).unwrap();
             assert_eq!(schema.field("type").is_some(), *template != Template::Solo, "{template:?}");
+            for (_, instead) in template.schema_lines() {
+                assert!(text.contains(instead), "{instead}");
+            }
             for (name, text) in template.views() {
                 let path = WsPath::new(*name).unwrap();
                 assert!(SavedView::parse(&path, text.as_bytes(), &schema).is_ok(), "{name}");
             }
-        }
-        for (_, instead) in TEAM {
-            assert!(Template::Team.schema().contains(instead), "{instead}");
-        }
-        for (_, instead) in REVIEWED {
-            assert!(Template::Agents.schema().contains(instead), "{instead}");
         }
     }
 }
