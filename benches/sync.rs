@@ -17,7 +17,7 @@ use std::{
 use trackfs::{
     domain::{
         Clock, Timestamp,
-        issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        issue::{Capabilities, Field, FieldValue, IssueFields, ObjectKind, RemoteComment, RemoteIssue},
         path::WsPath,
     },
     git::{Repo, merge_text},
@@ -76,7 +76,7 @@ impl Provider for Library {
         Ok(self.issues.iter().find(|issue| issue.id == id).cloned())
     }
 
-    fn create(&self, _: Uuid, _: &IssueFields) -> Result<RemoteIssue, RemoteError> {
+    fn create(&self, _: Uuid, _: ObjectKind, _: &IssueFields) -> Result<RemoteIssue, RemoteError> {
         unreachable!("nothing is new")
     }
 

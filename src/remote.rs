@@ -14,7 +14,7 @@ pub mod webhook;
 use crate::{
     domain::{
         Timestamp,
-        issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        issue::{Capabilities, Field, FieldValue, IssueFields, ObjectKind, RemoteComment, RemoteIssue},
         pull::RemotePull,
     },
     workspace::config::{RemoteConfig, RemoteKind},
@@ -37,7 +37,7 @@ pub fn connect(name: &str, config: &RemoteConfig) -> Result<Box<dyn Provider>, R
         RemoteKind::Linear => {
             let team = setting(name, "team", "the team's key, as in ENG-42", config.team.as_deref())?;
             let tokens = Arc::new(token::find(name, config.kind, &config.token)?);
-            Box::new(linear::Linear::new(name, url, team, tokens, config.create_labels)?)
+            Box::new(linear::Linear::new(name, config, team, tokens)?)
         }
         RemoteKind::Simulator => {
             let flavour = match &config.repo {
@@ -48,6 +48,7 @@ pub fn connect(name: &str, config: &RemoteConfig) -> Result<Box<dyn Provider>, R
             if !config.create_labels {
                 simulator.refuse_new_labels();
             }
+            let simulator = if config.documents.is_some() { simulator.with_documents() } else { simulator };
             Box::new(match url {
                 Some(folder) => simulator.in_folder(Path::new(folder))?,
                 None => simulator,
@@ -98,15 +99,15 @@ pub trait Provider: Send + Sync {
     fn account(&self) -> Result<String, RemoteError>;
 
     /// One page of the issues updated at or after `since` (the remote's own time), archived ones included, each with
-    /// all its comments. The order may be any; pages may overlap. `since` is the same for every page of a listing.
+    /// all its comments; and, where the configuration has a folder for them, of the documents and projects. The order may be any; pages may overlap. `since` is the same for every page of a listing.
     fn changed_since(&self, since: Option<&str>, page: Option<&PageToken>) -> Result<Page, RemoteError>;
 
     /// One issue as it is now, by `id`; `None` when it does not exist (any more). Never served from a lagging index.
     fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError>;
 
-    /// Makes an issue. `intent` was stored before the call; where the provider is idempotent, a repeated call with the
-    /// same intent returns the first call's issue. Relations are not among the fields: the issue is told of them by an update.
-    fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError>;
+    /// Makes an issue, or a document. `intent` was stored before the call; where the provider is idempotent, a repeated call with
+    /// the same intent returns what the first call made. Relations are not among the fields: the issue is told of them by an update.
+    fn create(&self, intent: Uuid, kind: ObjectKind, fields: &IssueFields) -> Result<RemoteIssue, RemoteError>;
 
     /// Looks for what an earlier [`create`](Self::create) with an unknown outcome made, even when somebody changed it since.
     /// Never by a search index.
@@ -116,7 +117,8 @@ pub trait Provider: Send + Sync {
     /// Sets are applied as members added and removed against `patch.base`.
     fn update(&self, id: &str, patch: &Patch) -> Result<RemoteIssue, RemoteError>;
 
-    /// Archives (Linear) or closes as not planned (GitHub); never destroys. Doing it twice is no error.
+    /// Archives (Linear) or closes as not planned (GitHub), puts a document into the trash; never destroys. A project is refused as
+    /// [`RemoteError::Invalid`]. Doing it twice is no error.
     fn archive(&self, id: &str) -> Result<(), RemoteError>;
 
     fn comment(&self, issue: &str, intent: Uuid, body: &str) -> Result<RemoteComment, RemoteError>;
@@ -165,8 +167,8 @@ impl<P: Provider + ?Sized> Provider for Arc<P> {
         (**self).fetch(id)
     }
 
-    fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
-        (**self).create(intent, fields)
+    fn create(&self, intent: Uuid, kind: ObjectKind, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
+        (**self).create(intent, kind, fields)
     }
 
     fn find_created(&self, lost: &Lost<'_>) -> Result<Search, RemoteError> {
@@ -206,6 +208,8 @@ impl<P: Provider + ?Sized> Provider for Arc<P> {
 #[derive(Clone, Copy)]
 pub struct Lost<'l> {
     pub intent: Uuid,
+    /// What was to be made; of a comment, what it is on.
+    pub kind: ObjectKind,
     /// What was sent; of a comment, the body alone.
     pub fields: &'l IssueFields,
     /// The remote's time when the intent was stored, if one was known.
@@ -353,7 +357,7 @@ mod tests {
     fn a_simulator_takes_after_the_tracker_whose_setting_it_has() {
         let key = |config: &RemoteConfig| {
             let fields = [(Field::Title, FieldValue::text("a"))].into();
-            connect("sim", config).unwrap().create(Uuid::new_v4(), &fields).unwrap().key
+            connect("sim", config).unwrap().create(Uuid::new_v4(), ObjectKind::Issue, &fields).unwrap().key
         };
         let simulator = || config(RemoteKind::Simulator);
         assert_eq!(key(&simulator()), "SIM-1");

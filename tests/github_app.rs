@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use trackfs::{
     domain::{
-        issue::{Field, FieldValue, IssueFields},
+        issue::{Field, FieldValue, IssueFields, ObjectKind},
         path::WsPath,
     },
     remote::{Lost, Provider, RemoteError, Search, connect},
@@ -135,7 +135,8 @@ fn what_the_bot_wrote_is_its_own_and_a_lost_issue_of_its_is_found() {
     assert_eq!(hub.asked("PATCH /repos/o/r/issues/comments/6 "), 0);
 
     let fields = IssueFields::from([(Field::Title, FieldValue::text("Login fails"))]);
-    let lost = Lost { intent: Uuid::new_v4(), fields: &fields, not_before: None, known: &|_| false };
+    let lost =
+        Lost { intent: Uuid::new_v4(), kind: ObjectKind::Issue, fields: &fields, not_before: None, known: &|_| false };
     let found = provider.find_created(&lost).unwrap();
     assert!(matches!(&found, Search::Found(issue) if issue.id == "1"), "{found:?}");
 }

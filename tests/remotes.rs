@@ -213,3 +213,46 @@ fn a_remote_that_is_down_fails_no_file_operation_and_shows_in_status() {
     let leaked = workspace.sh(&format!("grep -rl secret_that_must_not_show . '{state}' || true"));
     assert_eq!(leaked, "", "the token is in a file");
 }
+
+#[test]
+fn a_document_of_linear_is_edited_linked_and_parted_from_as_a_spec() {
+    let Some(server) = emulators::start_linear() else { return };
+    let linear = ["linear", "--type", "linear", "--team", "SYN", "--url", &server.url, "--documents", "specs/linear"];
+    let workspace = mounted_with(&linear, vec![("LINEAR_API_KEY", LINEAR_TOKEN.to_owned())]);
+    let launch = "specs/linear/launch.md";
+    eventually("the project's description is a spec", || workspace.exists(launch).then_some(()));
+    let project = key_of(&workspace, launch, "linear");
+    assert_eq!(project, "project-launch");
+
+    let spec = "---\nproject: Launch\n---\n# How to sign in\n\nWith a password.\n";
+    workspace.write("specs/sign-in.md", spec);
+    workspace.ok(&["flush"]);
+    workspace.ok(&["link", "specs/sign-in.md", "linear"]);
+    let key = key_of(&workspace, "specs/sign-in.md", "linear");
+    let document = |fields: &str| {
+        let query = format!("query {{ documents {{ nodes {{ id slugId {fields} }} }} }}");
+        let body = json!({ "query": query }).to_string();
+        let headers = format!("Authorization: {LINEAR_TOKEN}");
+        let sent = ["-H", &headers, "-H", "Content-Type: application/json", "-d", &body, &server.url];
+        let nodes = curl(&workspace, &sent)["data"]["documents"]["nodes"].as_array().unwrap().clone();
+        let its = |node: &&Value| key == format!("doc-{}", node["slugId"].as_str().unwrap());
+        nodes.iter().find(its).cloned().unwrap_or(Value::Null)
+    };
+    let made = document("title content");
+    assert_eq!(made["title"], json!("How to sign in"));
+
+    workspace.sh("sed -i 's/With a password/With a passkey/' specs/sign-in.md");
+    workspace.ok(&["flush"]);
+    assert!(document("content")["content"].as_str().unwrap().contains("With a passkey."));
+    let content = json!({ "id": made["id"], "input": { "content": "# How to sign in\n\nWith a passkey, or a link." } });
+    server.post("/_double/document", "", &content);
+    eventually("cat shows what was changed there", || {
+        workspace.sh("cat specs/sign-in.md").contains("or a link.").then_some(())
+    });
+    assert!(workspace.ok(&["show", "specs/sign-in.md"]).contains("How to sign in"));
+
+    workspace.ok(&["unlink", "specs/sign-in.md", "linear"]);
+    workspace.sh("sed -i 's/passkey/key/' specs/sign-in.md");
+    workspace.ok(&["flush"]);
+    assert!(document("content")["content"].as_str().unwrap().contains("With a passkey, or"));
+}

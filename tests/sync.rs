@@ -15,7 +15,7 @@ use trackfs::{
     domain::{
         document::Document,
         event::Change,
-        issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        issue::{Capabilities, Field, FieldValue, IssueFields, ObjectKind, RemoteComment, RemoteIssue},
     },
     remote::{
         Budget, Lost, Page, PageToken, Patch, Provider, RemoteError, Search,
@@ -555,7 +555,7 @@ fn asked_and_unanswered(world: &World, simulator: &Arc<Simulator>) -> Syncer {
 /// What GitHub makes of a request, however late.
 fn carry_out(simulator: &Simulator, title: &str, body: &str) -> String {
     let fields = [(Field::Title, FieldValue::text(title)), (Field::Body, FieldValue::text(body))];
-    simulator.create(Uuid::new_v4(), &fields.into()).unwrap().key
+    simulator.create(Uuid::new_v4(), ObjectKind::Issue, &fields.into()).unwrap().key
 }
 
 #[test]
@@ -967,8 +967,8 @@ impl Provider for Stubborn {
         self.0.fetch(id)
     }
 
-    fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
-        self.0.create(intent, fields)
+    fn create(&self, intent: Uuid, kind: ObjectKind, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
+        self.0.create(intent, kind, fields)
     }
 
     fn find_created(&self, lost: &Lost<'_>) -> Result<Search, RemoteError> {
@@ -1277,7 +1277,11 @@ fn what_was_refused_is_sent_again_when_the_cause_may_be_gone() {
     let labels = FieldValue::Set(["novel".to_owned()].into());
     another
         .unwrap()
-        .create(Uuid::new_v4(), &titled("Other").into_iter().chain([(Field::Labels, labels.clone())]).collect())
+        .create(
+            Uuid::new_v4(),
+            ObjectKind::Issue,
+            &titled("Other").into_iter().chain([(Field::Labels, labels.clone())]).collect(),
+        )
         .unwrap();
     world.later(3_500);
     world.cycle(&syncer);

@@ -44,7 +44,7 @@ pub enum RemoteCommand {
 Examples:
   trackfs remote add                         asks for everything
   trackfs remote add github --type github --repo acme/app
-  trackfs remote add linear --type linear --team ENG --folder tickets/eng
+  trackfs remote add linear --type linear --team ENG --folder tickets/eng --documents specs/eng
   trackfs remote add work --type github --repo acme/app --token-command 'pass show github'
   trackfs remote add work --type github --repo acme/app --token-keyring
   trackfs remote add bot --type github --repo acme/app --app 12345 --app-key ~/keys/app.pem
@@ -69,6 +69,9 @@ pub struct AddArgs {
     /// Folder of its tickets [default: tickets/NAME]
     #[arg(long)]
     folder: Option<String>,
+    /// Linear: folder below specs for its documents and project descriptions [default: they stay there]
+    #[arg(long, value_name = "FOLDER")]
+    documents: Option<String>,
     /// The environment variable that holds the token
     #[arg(long, value_name = "VARIABLE", conflicts_with = "token_command")]
     token_env: Option<String>,
@@ -256,13 +259,15 @@ pub fn insert(at: &Location, name: &str, remote: &RemoteConfig) -> anyhow::Resul
 /// The remote that the arguments describe.
 fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
     let (name, kind) = (args.name.unwrap_or_default(), args.kind.unwrap_or(Kind::Github));
-    let AddArgs { repo, team, url, folder, token_env, token_command, token_keyring, app, app_key, .. } = args;
+    let AddArgs { repo, team, url, folder, documents, token_env, token_command, token_keyring, app, app_key, .. } =
+        args;
     let given = [
         Some(&name),
         repo.as_ref(),
         team.as_ref(),
         url.as_ref(),
         folder.as_ref(),
+        documents.as_ref(),
         token_env.as_ref(),
         token_command.as_ref(),
         token_keyring.as_ref(),
@@ -280,9 +285,9 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
     if let Some(repo) = repo.as_deref().filter(|repo| matches!(kind, Kind::Github) && !wizard::is_repository(repo)) {
         return Err(advise(format!("{repo:?} is no repository; nothing was written"), "say --repo OWNER/REPO"));
     }
-    let folder = WsPath::new(
-        folder.map_or_else(|| format!("tickets/{name}"), |folder| folder.trim_end_matches('/').to_owned()),
-    )?;
+    let folder_at = |text: &str| WsPath::new(text.trim_end_matches('/'));
+    let folder = folder_at(&folder.unwrap_or_else(|| format!("tickets/{name}")))?;
+    let documents = documents.as_deref().map(folder_at).transpose()?;
     let url = match kind {
         // A folder, wherever the daemon stands later.
         Kind::Simulator => {
@@ -298,7 +303,7 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
         (.., Some((id, file))) => TokenSource::App(entered_as(id, &file)?),
         (None, None, None, None) => TokenSource::Default,
     };
-    Ok((name, RemoteConfig { repo, team, url, token, ..RemoteConfig::new(kind.into(), folder) }))
+    Ok((name, RemoteConfig { repo, team, url, token, documents, ..RemoteConfig::new(kind.into(), folder) }))
 }
 
 /// Whether a remote can be called so.
@@ -445,6 +450,7 @@ mod tests {
             team: None,
             url: Some(url.into()),
             folder: Some("tickets/app/".into()),
+            documents: None,
             token_env: None,
             token_command: None,
             token_keyring: None,

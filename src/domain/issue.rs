@@ -4,7 +4,10 @@
 //! ticket put into the same terms, and what the remote says now.
 
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
 use super::schema::{Schema, StatusKind};
 
@@ -33,6 +36,8 @@ pub enum Field {
     DuplicateOf,
     /// Bug, feature, task: what the organization has.
     Type,
+    /// Addresses of what belongs to it elsewhere.
+    Attachments,
 }
 
 /// How two edits of one field come together.
@@ -47,7 +52,7 @@ pub enum MergeKind {
 }
 
 impl Field {
-    pub const ALL: [Field; 16] = [
+    pub const ALL: [Field; 17] = [
         Field::Title,
         Field::Body,
         Field::Status,
@@ -64,12 +69,13 @@ impl Field {
         Field::Related,
         Field::DuplicateOf,
         Field::Type,
+        Field::Attachments,
     ];
 
     pub fn merge_kind(self) -> MergeKind {
         match self {
             Field::Body => MergeKind::Lines,
-            Field::Labels | Field::BlockedBy | Field::Related => MergeKind::Set,
+            Field::Labels | Field::BlockedBy | Field::Related | Field::Attachments => MergeKind::Set,
             _ => MergeKind::Scalar,
         }
     }
@@ -79,9 +85,14 @@ impl Field {
         self == Self::Parent || self.is_relation()
     }
 
-    /// Whether it ties two objects that are both there: a new one is told of it once it is made.
+    /// Whether it ties two objects that are both there.
     pub fn is_relation(self) -> bool {
         matches!(self, Self::BlockedBy | Self::Related | Self::DuplicateOf)
+    }
+
+    /// Whether a new object is told of it only once it is made.
+    pub fn is_told_later(self) -> bool {
+        self.is_relation() || self == Self::Attachments
     }
 
     /// Whether a ticket of this schema has the field. Every ticket has a title, a body and a status.
@@ -108,6 +119,7 @@ impl Field {
             Field::Related => "related",
             Field::DuplicateOf => "duplicate_of",
             Field::Type => "type",
+            Field::Attachments => "attachments",
         }
     }
 }
@@ -144,12 +156,66 @@ impl FieldValue {
 /// The fields of one object. A field that is absent is one its provider does not have.
 pub type IssueFields = BTreeMap<Field, FieldValue>;
 
-/// An issue as the remote last described it.
+/// What an object is on its remote. It is part of the object's id, so that whoever knows the one knows the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectKind {
+    /// Work: a ticket here.
+    #[default]
+    Issue,
+    /// Text: a spec here.
+    Document,
+    /// A project with its description: a spec here, too. It is neither made nor put away from here.
+    Project,
+}
+
+impl ObjectKind {
+    /// What begins the ids and the keys of such objects.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Issue => "",
+            Self::Document => "doc-",
+            Self::Project => "project-",
+        }
+    }
+
+    /// Of an object, by its id.
+    pub fn of(id: &str) -> Self {
+        let such = |kind: &Self| id.starts_with(kind.prefix());
+        [Self::Document, Self::Project].into_iter().find(such).unwrap_or_default()
+    }
+
+    /// The id of an object that its remote knows by `own`.
+    pub fn id(self, own: impl Display) -> String {
+        format!("{}{own}", self.prefix())
+    }
+
+    /// What the remote itself knows the object by.
+    pub fn own(self, id: &str) -> &str {
+        id.strip_prefix(self.prefix()).unwrap_or(id)
+    }
+
+    /// Whether it is text to read, a spec and no ticket.
+    pub fn is_text(self) -> bool {
+        self != Self::Issue
+    }
+
+    /// Whether such objects have a field, where their remote has it at all.
+    pub fn has(self, field: Field) -> bool {
+        match self {
+            Self::Issue => true,
+            Self::Document => matches!(field, Field::Title | Field::Body | Field::Project | Field::Parent),
+            Self::Project => matches!(field, Field::Title | Field::Body),
+        }
+    }
+}
+
+/// An issue, or a text that the tracker keeps beside its issues, as the remote last described it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteIssue {
-    /// Identity that never changes (Linear's UUID, GitHub's issue id).
+    /// Identity that never changes (Linear's UUID, GitHub's issue id), with its [`ObjectKind::prefix`].
     pub id: String,
-    /// What people call it, and what `sync:` holds: `ENG-42`, `145`.
+    /// What people call it, and what `sync:` holds: `ENG-42`, `145`, `doc-8f2c1d9a7b3e`.
     pub key: String,
     pub url: String,
     /// The remote's `updated_at`, verbatim: compared for equality and order, never with a local clock.
@@ -164,6 +230,10 @@ pub struct RemoteIssue {
 }
 
 impl RemoteIssue {
+    pub fn kind(&self) -> ObjectKind {
+        ObjectKind::of(&self.id)
+    }
+
     /// What is left of an object that its ticket was unlinked from: nothing is agreed, and it is not wanted as a file
     /// until a ticket names its key again.
     pub fn let_go(&self) -> Self {

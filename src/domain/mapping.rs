@@ -98,6 +98,7 @@ impl Mapping {
                 Some(link) if !link.is_empty() => self.names.key_of(&link).map(FieldValue::text),
                 _ => Some(FieldValue::Text(None)),
             },
+            Field::Attachments => Some(FieldValue::Set(value.map_or(Some(Vec::new()), words)?.into_iter().collect())),
             Field::BlockedBy | Field::Related => {
                 let links = value.map_or(Some(Vec::new()), words)?;
                 let keys = links.iter().filter_map(|link| self.names.key_of(link));

@@ -182,7 +182,7 @@ pub fn style(capabilities: &Capabilities) -> Style {
 
 fn create(local: &Local, capabilities: &Capabilities) -> Plan {
     let says = |(field, value): &(&Field, &FieldValue)| {
-        capabilities.fields.contains(field) && !merge::is_empty(value) && !field.is_relation()
+        capabilities.fields.contains(field) && !merge::is_empty(value) && !field.is_told_later()
     };
     let fields =
         local.fields.iter().filter(says).map(|(field, value)| (*field, Outcome::Push(outgoing(*field, value))));

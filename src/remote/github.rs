@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::{
-        issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState},
+        issue::{Capabilities, Field, FieldValue, IssueFields, ObjectKind, RemoteComment, RemoteIssue, RemoteState},
         schema::StatusKind,
     },
     workspace::config::{RemoteConfig, TokenSource},
@@ -285,7 +285,11 @@ impl Provider for Github {
         self.look_up(id)?.map(|issue| self.complete(issue)).transpose()
     }
 
-    fn create(&self, _intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
+    fn create(&self, _intent: Uuid, kind: ObjectKind, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
+        if kind.is_text() {
+            let (remote, message) = (self.http.remote().to_owned(), "there are no documents there".to_owned());
+            return Err(RemoteError::Invalid { remote, field: None, message });
+        }
         self.check(fields)?;
         if let Some(FieldValue::Set(names)) = fields.get(&Field::Labels) {
             self.check_labels(names)?;

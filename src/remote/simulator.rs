@@ -10,7 +10,7 @@ mod state;
 
 use super::{Lost, Page, PageToken, Patch, Provider, RemoteError, Search, http::Effect, text};
 use crate::domain::{
-    issue::{Capabilities, Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+    issue::{Capabilities, Field, FieldValue, IssueFields, ObjectKind, RemoteComment, RemoteIssue},
     pull::RemotePull,
 };
 use folder::Folder;
@@ -54,6 +54,7 @@ pub struct Simulator {
     name: String,
     flavour: Flavour,
     page: usize,
+    documents: bool,
     faults: Mutex<Vec<Fault>>,
     writes: Mutex<Vec<String>>,
     /// Taken last, and never while waiting.
@@ -64,7 +65,8 @@ impl Simulator {
     /// An empty tracker that errors call `name`.
     pub fn new(name: &str, flavour: Flavour) -> Self {
         let state = Mutex::new(State::new(flavour.clone()));
-        Self { name: name.to_owned(), flavour, page: PAGE, faults: Mutex::default(), writes: Mutex::default(), state }
+        let (faults, writes) = Default::default();
+        Self { name: name.to_owned(), flavour, page: PAGE, documents: false, faults, writes, state }
     }
 
     /// Keeps the state in `folder`, starting with what is there.
@@ -86,6 +88,11 @@ impl Simulator {
         self
     }
 
+    /// Lists documents and projects, too.
+    pub fn with_documents(self) -> Self {
+        Self { documents: true, ..self }
+    }
+
     /// From now on a label that no issue has is refused.
     pub fn refuse_new_labels(&self) {
         self.state.lock().refuses_new_labels = true;
@@ -104,7 +111,13 @@ impl Simulator {
     /// Makes an issue as somebody else would. Fields that are not given get their defaults.
     pub fn add(&self, fields: &IssueFields) -> RemoteIssue {
         let capabilities = self.flavour.capabilities();
-        self.directly(|state| state.create(&capabilities, Uuid::new_v4(), fields))
+        self.directly(|state| state.create(&capabilities, Uuid::new_v4(), ObjectKind::Issue, fields))
+    }
+
+    /// Makes a document or a project, as [`Simulator::add`] an issue.
+    pub fn add_text(&self, kind: ObjectKind, fields: &IssueFields) -> RemoteIssue {
+        let capabilities = self.flavour.capabilities();
+        self.directly(|state| state.create(&capabilities, Uuid::new_v4(), kind, fields))
     }
 
     /// Destroys an issue, as an administrator can.
@@ -219,10 +232,11 @@ impl Simulator {
     }
 
     /// Begins a listing: everything that changed, in an order that no caller may rely on.
-    fn begin_listing(state: &mut State, since: Option<&str>) -> u64 {
+    fn begin_listing(&self, state: &mut State, since: Option<&str>) -> u64 {
         state.listings_begun += 1;
         let listing = state.listings_begun;
-        let recent = state.issues().filter(|issue| since.is_none_or(|since| issue.updated_at.as_str() >= since));
+        let listed = state.issues().filter(|issue| self.documents || !issue.kind().is_text());
+        let recent = listed.filter(|issue| since.is_none_or(|since| issue.updated_at.as_str() >= since));
         let mut keys: Vec<_> = recent.map(|issue| issue.key.clone()).collect();
         keys.sort_by_cached_key(|key| Sha256::digest(format!("{listing} {key}")));
         state.listings.insert(listing, keys);
@@ -263,7 +277,7 @@ impl Provider for Simulator {
         self.call(Effect::Read, |state| {
             let listing = match page {
                 Some(PageToken(listing)) => listing.parse().unwrap_or_default(),
-                None => Self::begin_listing(state, since),
+                None => self.begin_listing(state, since),
             };
             let pulls = if page.is_none() { state.pulls_since(since) } else { Vec::new() };
             let page = self.next_page(state, listing).ok_or_else(|| self.missing("page"))?;
@@ -275,21 +289,22 @@ impl Provider for Simulator {
         self.call(Effect::Read, |state| Ok(state.get(id).cloned()))
     }
 
-    fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
+    fn create(&self, intent: Uuid, kind: ObjectKind, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
         self.check(fields)?;
+        text::check_kind(&self.name, kind, fields)?;
         let capabilities = self.flavour.capabilities();
         if !fields.contains_key(&Field::Title) {
             return Err(text::invalid(&self.name, Field::Title, "it is missing"));
         }
         self.call(Effect::Write, |state| {
-            if let Some(made) = state.get(&intent.to_string()) {
+            if let Some(made) = state.get(&kind.id(intent)) {
                 return Ok(made.clone());
             }
             let fields = state.catalogued(&self.name, fields, None)?;
             if let Some(FieldValue::Set(names)) = fields.get(&Field::Labels) {
                 self.check_labels(state, names)?;
             }
-            let issue = state.create(&capabilities, intent, &fields);
+            let issue = state.create(&capabilities, intent, kind, &fields);
             state.remember_maker(&issue);
             self.note(format!("create {}", issue.key));
             Ok(issue)
@@ -302,7 +317,7 @@ impl Provider for Simulator {
         };
         self.call(Effect::Read, |state| {
             if let Flavour::Linear { .. } = self.flavour {
-                return Ok(Search::of(state.get(&lost.intent.to_string()).cloned(), Vec::new()));
+                return Ok(Search::of(state.get(&lost.kind.id(lost.intent)).cloned(), Vec::new()));
             }
             let is_recent = |issue: &&RemoteIssue| lost.not_before.is_none_or(|time| issue.updated_at.as_str() >= time);
             let is_as_sent = |issue: &&RemoteIssue| says(issue, Field::Title) && says(issue, Field::Body);
@@ -328,6 +343,7 @@ impl Provider for Simulator {
     }
 
     fn archive(&self, id: &str) -> Result<(), RemoteError> {
+        text::check_archived(&self.name, id)?;
         self.call(Effect::Write, |state| {
             let issue = state.archive(id).ok_or_else(|| self.missing(id))?;
             self.note(format!("archive {}", issue.key));

@@ -2,7 +2,7 @@
 
 use super::RemoteError;
 use crate::domain::{
-    issue::{Capabilities, Field, FieldValue, IssueFields, MergeKind},
+    issue::{Capabilities, Field, FieldValue, IssueFields, MergeKind, ObjectKind},
     nearest::nearest,
 };
 
@@ -33,6 +33,33 @@ pub(super) fn check(remote: &str, capabilities: &Capabilities, fields: &IssueFie
         }
     }
     Ok(())
+}
+
+/// Refuses a project, and a document that is nowhere: neither can be made.
+pub(super) fn check_kind(remote: &str, kind: ObjectKind, fields: &IssueFields) -> Result<(), RemoteError> {
+    let is_said = |field| fields.get(&field).and_then(FieldValue::as_text).is_some();
+    match kind {
+        ObjectKind::Document if !is_said(Field::Project) && !is_said(Field::Parent) => Err(invalid(
+            remote,
+            Field::Project,
+            "a document belongs to a project, or to an issue; say which in `project:`, or `parent:`",
+        )),
+        ObjectKind::Project => Err(no_project(remote, "made")),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to put a project away: only its text is ours.
+pub(super) fn check_archived(remote: &str, id: &str) -> Result<(), RemoteError> {
+    if ObjectKind::of(id) == ObjectKind::Project { Err(no_project(remote, "put away")) } else { Ok(()) }
+}
+
+fn no_project(remote: &str, done: &str) -> RemoteError {
+    RemoteError::Invalid {
+        remote: remote.to_owned(),
+        field: None,
+        message: format!("a project is {done} there, not here"),
+    }
 }
 
 /// Refuses a comment, before anything is sent, that says nothing or is too long.
@@ -90,6 +117,10 @@ fn fault(capabilities: &Capabilities, field: Field, value: &FieldValue) -> Optio
         return Some("there is no such field there".into());
     }
     let text = match (field.merge_kind(), value) {
+        (MergeKind::Set, FieldValue::Set(addresses)) if field == Field::Attachments => {
+            let other = addresses.iter().find(|address| !is_address(address))?;
+            return Some(format!("{other:?} is no address: https://…"));
+        }
         (MergeKind::Set, FieldValue::Set(names)) => {
             return names.contains("").then(|| "one of them has no name".into());
         }
@@ -108,6 +139,10 @@ fn fault(capabilities: &Capabilities, field: Field, value: &FieldValue) -> Optio
         (Field::Due, Some(text)) => text.parse::<jiff::civil::Date>().err().map(|_| format!("{text:?} is no date")),
         _ => None,
     }
+}
+
+fn is_address(text: &str) -> bool {
+    text.parse::<reqwest::Url>().is_ok_and(|url| url.has_host())
 }
 
 fn too_long(text: &str, limit: usize) -> Option<String> {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
-        issue::{Field, FieldValue, RemoteComment, RemoteIssue},
+        issue::{Field, FieldValue, ObjectKind, RemoteComment, RemoteIssue},
         markdown,
         path::WsPath,
         plan::{self, CommentStep, Local, LocalComment},
@@ -209,7 +209,7 @@ impl Cycle<'_> {
                 continue;
             }
             let known = |comment: &str| issue.comments.iter().any(|known| known.id == comment);
-            let lost = Lost { intent, fields: &sent.fields, not_before: None, known: &known };
+            let lost = Lost { intent, kind: sent.kind, fields: &sent.fields, not_before: None, known: &known };
             match self.sync.parts.provider.find_comment(id, &lost) {
                 Ok(Some(comment)) => self.commented(id, &entry, intent, comment, false)?,
                 Ok(None) if self.is_open(sent) => self.leave_open(&entry)?,
@@ -231,6 +231,7 @@ impl Cycle<'_> {
         // As of a create, an earlier request for it may still have been carried out.
         let sent = before.clone().unwrap_or_else(|| Sent {
             action: Action::Comment,
+            kind: ObjectKind::of(id),
             path: entry.path.clone(),
             fields: [(Field::Body, FieldValue::text(markdown::for_remote(&comment.body)))].into(),
             not_before: None,

@@ -46,7 +46,13 @@ impl Cycle<'_> {
                 continue;
             }
             let known = |id: &str| self.tracking.issues.contains_key(id);
-            let lost = Lost { intent, fields: &sent.fields, not_before: sent.not_before.as_deref(), known: &known };
+            let lost = Lost {
+                intent,
+                kind: sent.kind,
+                fields: &sent.fields,
+                not_before: sent.not_before.as_deref(),
+                known: &known,
+            };
             match self.tracker().find_created(&lost) {
                 Ok(Search::Found(issue)) => self.created(&entry, intent, *issue, false)?,
                 Ok(Search::Nothing) if self.is_open(&sent) => self.leave_open(&entry)?,
@@ -68,7 +74,11 @@ impl Cycle<'_> {
         let creates = self.sent.iter().filter(|(_, sent)| sent.action == Action::Create && !is_left(sent));
         for (intent, sent) in creates.map(|(intent, sent)| (*intent, sent.clone())).collect::<Vec<_>>() {
             let mut new = self.new_tickets().into_iter();
-            let Some(Ticket { path, .. }) = new.find(|ticket| self.is_said(&sent.fields, ticket)) else { continue };
+            let Some(Ticket { path, .. }) =
+                new.find(|ticket| ticket.kind == sent.kind && self.is_said(&sent.fields, ticket))
+            else {
+                continue;
+            };
             let sent = Sent { path, ..sent };
             self.outbox.move_asked(intent, &sent.path)?;
             self.change_intent(intent, Some(sent));
@@ -109,7 +119,7 @@ impl Cycle<'_> {
         self.intend(intent, Sent { at: self.now(), ..sent })?;
         self.step("create.sent")?;
         let tracker = self.tracker();
-        let answer = with_the_rest(&mut fields, |fields| tracker.create(intent, fields));
+        let answer = with_the_rest(&mut fields, |fields| tracker.create(intent, ticket.kind, fields));
         let (issue, refusal) = self.take_back(intent, before.is_none(), answer)?;
         if let Some(sent) = self.sent.get_mut(&intent).filter(|_| refusal.is_some()) {
             // What was left out is agreed to be as the remote has it, so that it is an update that is due.
@@ -127,6 +137,7 @@ impl Cycle<'_> {
         let plan = self.plan(None, Some(&ticket.local), None);
         Sent {
             action: Action::Create,
+            kind: ticket.kind,
             path: ticket.path.clone(),
             fields: plan.pushes().map(|(field, value)| (field, value.clone())).collect(),
             not_before: self.tracking.cursor.clone(),

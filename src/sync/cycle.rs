@@ -12,7 +12,7 @@ use crate::{
     domain::{
         Timestamp, Value,
         event::Change,
-        issue::{Capabilities, Field, FieldValue, RemoteIssue},
+        issue::{Capabilities, Field, FieldValue, ObjectKind, RemoteIssue},
         mapping::{self, Mapping},
         names::Names,
         op::Actor,
@@ -182,14 +182,27 @@ impl<'a> Cycle<'a> {
     fn let_go(&mut self) {
         let says_none = |path: &WsPath| self.tickets.tie(path, self.name()) == Some(Tie::Never);
         let parted = self.memory.paths.iter().filter(|(_, path)| says_none(path)).map(|(id, _)| id.clone());
-        for id in parted.collect::<Vec<_>>() {
-            self.memory.paths.remove(&id);
-            self.memory.unapplied.remove(&id);
-            self.memory.rendered.remove(&id);
-            if let Some(issue) = self.tracking.issues.get(&id).map(RemoteIssue::let_go) {
-                self.track(issue);
-            }
+        parted.collect::<Vec<_>>().iter().for_each(|id| self.part_from(id));
+    }
+
+    /// Forgets an object but for its identity: nothing crosses any more.
+    pub fn part_from(&mut self, id: &str) {
+        self.memory.paths.remove(id);
+        self.memory.unapplied.remove(id);
+        self.memory.rendered.remove(id);
+        if let Some(issue) = self.tracking.issues.get(id).map(RemoteIssue::let_go) {
+            self.track(issue);
         }
+    }
+
+    /// Whether documents and projects are specs here.
+    pub fn has_texts(&self) -> bool {
+        self.sync.parts.config.documents.is_some()
+    }
+
+    /// Whether such objects are kept in step at all.
+    pub fn is_synced(&self, kind: ObjectKind) -> bool {
+        self.has_texts() || !kind.is_text()
     }
 
     /// Leaves everything durable, unless the cycle was cut off as a crash would.

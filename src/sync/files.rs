@@ -72,7 +72,7 @@ impl Cycle<'_> {
     /// A new file for an issue; answers its path and the fields the schema has no word for.
     pub fn write_new(&self, issue: &RemoteIssue) -> Result<(WsPath, HeldBack), WriteError> {
         let (document, held) = self.new_document(issue);
-        for path in names::issue_paths(&self.sync.parts.config.folder, &issue.key) {
+        for path in names::object_paths(&self.sync.parts.config, issue) {
             match self.write(&path, None, &document) {
                 Err(WriteError::Replace(ReplaceError::Changed)) => {}
                 Err(error) => return Err(error),
@@ -230,7 +230,7 @@ impl Cycle<'_> {
 }
 
 /// The order of fields in a new file.
-const FILE_ORDER: [Field; 15] = [
+const FILE_ORDER: [Field; 16] = [
     Field::Title,
     Field::Status,
     Field::Type,
@@ -246,6 +246,7 @@ const FILE_ORDER: [Field; 15] = [
     Field::DuplicateOf,
     Field::Due,
     Field::Estimate,
+    Field::Attachments,
 ];
 
 /// A remote's text as the body of a new file.

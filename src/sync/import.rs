@@ -83,7 +83,7 @@ impl Cycle<'_> {
 
     fn files_of(&self, issue: &RemoteIssue, files: &mut Vec<(WsPath, Vec<u8>)>) -> Result<HeldBack, WriteError> {
         let (document, held) = self.new_document(issue);
-        let path = names::issue_paths(&self.sync.parts.config.folder, &issue.key).next().ok_or(WriteError::NoName)?;
+        let path = names::object_paths(&self.sync.parts.config, issue).next().ok_or(WriteError::NoName)?;
         let mut add = |path: WsPath, document: &Document| match self.sync.parts.settler.check(&path, document.bytes()) {
             Some(problem) => Err(WriteError::Invalid(problem.message)),
             None => {

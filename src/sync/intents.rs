@@ -5,7 +5,11 @@
 
 use super::{Action, SyncError, Trouble, cycle::Cycle};
 use crate::{
-    domain::{Timestamp, issue::IssueFields, path::WsPath},
+    domain::{
+        Timestamp,
+        issue::{IssueFields, ObjectKind},
+        path::WsPath,
+    },
     remote::RemoteError,
     workspace::store::{OutboxEntry, OutboxState},
 };
@@ -24,6 +28,9 @@ pub(super) const LISTING_LAG: Duration = Duration::from_secs(5 * 60);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Sent {
     pub action: Action,
+    /// Of a create: what is to be made.
+    #[serde(default)]
+    pub kind: ObjectKind,
     pub path: WsPath,
     pub fields: IssueFields,
     /// The remote's time before the request, if one was known.

@@ -37,6 +37,8 @@ pub struct Memory {
     pub listed: Option<Timestamp>,
     /// Fields that are read since then.
     pub fields: BTreeSet<Field>,
+    /// Whether documents and projects are.
+    pub texts: bool,
 }
 
 /// Something that the remote did not take: not sent again for a while, unless what led to it changes.

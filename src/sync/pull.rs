@@ -8,7 +8,7 @@ use super::{
     conflict::States,
     cycle::{Cycle, names},
     files::{HeldBack, WriteError},
-    names::issue_paths,
+    names::object_paths,
     tickets::{Absence, Found, Ticket},
 };
 use crate::domain::{
@@ -74,17 +74,18 @@ impl Cycle<'_> {
             self.ask_for_missing(&heard)?;
             self.memory.listed = Some(self.now());
             self.memory.fields = self.capabilities.fields.clone();
+            self.memory.texts = self.has_texts();
             self.volatile.unknown_keys = self.unknown_keys();
         }
         self.advance(newest)?;
         Ok(heard)
     }
 
-    /// Everything is listed at first, once a day, when there is a field that was not read before, and when a ticket is linked
-    /// to a key that was never heard of.
+    /// Everything is listed at first, once a day, when there is a field that was not read before, or texts were not, and when a
+    /// ticket is linked to a key that was never heard of.
     fn is_full_due(&self) -> bool {
         let due = |listed: Timestamp| self.now().duration_since(listed).unsigned_abs() >= FULL;
-        let is_read = self.capabilities.fields.is_subset(&self.memory.fields);
+        let is_read = self.capabilities.fields.is_subset(&self.memory.fields) && self.memory.texts == self.has_texts();
         !is_read || self.memory.listed.is_none_or(due) || !self.unknown_keys().is_subset(&self.volatile.unknown_keys)
     }
 
@@ -105,7 +106,8 @@ impl Cycle<'_> {
     }
 
     fn ask_for_missing(&mut self, heard: &BTreeSet<String>) -> Result<(), SyncError> {
-        let missing = |issue: &&RemoteIssue| !issue.archived && !issue.is_let_go() && !heard.contains(&issue.id);
+        let is_due = |issue: &RemoteIssue| !issue.archived && !issue.is_let_go() && self.is_synced(issue.kind());
+        let missing = |issue: &&RemoteIssue| is_due(issue) && !heard.contains(&issue.id);
         let missing: Vec<RemoteIssue> = self.tracking.issues.values().filter(missing).take(MISSING).cloned().collect();
         for base in missing {
             match self.tracker().fetch(&base.id) {
@@ -200,7 +202,7 @@ impl Cycle<'_> {
         self.sent.iter().filter(|(_, sent)| sent.action == Action::Create && sent.made.is_none()).any(
             |(intent, sent)| {
                 if self.capabilities.idempotent_create {
-                    remote.id == intent.to_string()
+                    remote.id == sent.kind.id(intent)
                 } else {
                     sent.not_before.as_ref().is_none_or(|time| remote.updated_at >= *time)
                 }
@@ -210,7 +212,7 @@ impl Cycle<'_> {
 
     fn write_file(&mut self, base: Option<&RemoteIssue>, remote: RemoteIssue, what: &str) -> Result<(), SyncError> {
         let former = self.memory.paths.get(&remote.id).cloned();
-        let former = former.or_else(|| issue_paths(&self.sync.parts.config.folder, &remote.key).next());
+        let former = former.or_else(|| object_paths(&self.sync.parts.config, &remote).next());
         let restored = match (base, former) {
             (Some(_), Some(path)) => self.restore(&remote, &path)?.map(|held| (path, held)),
             _ => None,
@@ -339,7 +341,7 @@ impl Cycle<'_> {
 
     fn preview_one(&mut self, remote: &RemoteIssue) -> Result<(), SyncError> {
         let base = self.tracking.issues.get(&remote.id).cloned();
-        let default = || issue_paths(&self.sync.parts.config.folder, &remote.key).next().unwrap_or_default();
+        let default = || object_paths(&self.sync.parts.config, remote).next().unwrap_or_default();
         let (path, plan) = match self.find(remote, base.as_ref())? {
             Found::Busy(..) => return Ok(()),
             Found::Absent(_) => {

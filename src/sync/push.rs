@@ -9,14 +9,13 @@ use super::{
     conflict::States,
     cycle::{Cycle, names},
     memory::{Refusal, fingerprint},
-    names::issue_paths,
+    names::object_paths,
     seed,
-    tickets::{Absence, Found, Ticket},
+    tickets::{Absence, Found, Ticket, kind_of},
 };
 use crate::{
     domain::{
-        issue::{Field, IssueFields, RemoteIssue},
-        layout::Kind,
+        issue::{Field, IssueFields, ObjectKind, RemoteIssue},
         merge,
         path::WsPath,
         plan::{self, Presence},
@@ -100,7 +99,8 @@ impl Cycle<'_> {
             None => Some(ContentHash::of(b"")),
         };
         let at_rest = files.is_some() && self.volatile.in_step.get(id) == files.as_ref();
-        if at_rest && !self.memory.unapplied.contains_key(id) || (path.is_none() && base.archived) {
+        let is_idle = at_rest && !self.memory.unapplied.contains_key(id) || (path.is_none() && base.archived);
+        if is_idle || !self.is_synced(base.kind()) {
             return Ok(());
         }
         let (base, before) = (base.clone(), jobs.len());
@@ -108,6 +108,11 @@ impl Cycle<'_> {
             Found::Ticket(ticket) => {
                 self.ticket_jobs(&base, &ticket, jobs)?;
                 ticket.local.valid && !self.awaits_removal(&ticket.local, &base)?
+            }
+            // Nobody puts a project away by removing what is said about it here.
+            Found::Absent(Absence::Removed) if base.kind() == ObjectKind::Project => {
+                self.part_from(id);
+                true
             }
             Found::Absent(Absence::Removed) => {
                 self.removal_job(&base, jobs);
@@ -159,7 +164,7 @@ impl Cycle<'_> {
     /// Where the ticket of an object was.
     pub fn removed_path(&self, base: &RemoteIssue) -> Option<WsPath> {
         let path = self.memory.paths.get(&base.id).cloned();
-        path.or_else(|| issue_paths(&self.sync.parts.config.folder, &base.key).next())
+        path.or_else(|| object_paths(&self.sync.parts.config, base).next())
     }
 
     fn create_job(&self, ticket: &Ticket) -> Job {
@@ -168,9 +173,12 @@ impl Cycle<'_> {
         Job { id: None, row, refusal: None }
     }
 
-    /// Whether a new ticket at this path becomes an object of this remote, and of no other: of folders that overlap, the
-    /// deepest counts, of remotes with one folder the first by name.
+    /// Whether a new file at this path becomes an object of this remote, and of no other: of folders of tickets that overlap, the
+    /// deepest counts, of remotes with one folder the first by name. Folders of documents do not overlap.
     fn is_home_of(&self, path: &WsPath) -> bool {
+        if self.sync.parts.config.documents.as_ref().is_some_and(|folder| path.is_within(folder)) {
+            return self.sync.parts.config.create;
+        }
         let Parts { name, config, others, .. } = &self.sync.parts;
         let rank = |folder: &WsPath| folder.names().count();
         let comes_first = |(other, folder): (&String, &WsPath)| {
@@ -188,7 +196,7 @@ impl Cycle<'_> {
             None => self.is_home_of(path) && !self.is_elsewhere(path),
         };
         let is_fit = |snapshot: &Snapshot| {
-            snapshot.kind == Kind::Ticket
+            kind_of(snapshot).is_some_and(|kind| self.is_synced(kind))
                 && snapshot.problems.iter().all(|problem| problem.severity == Severity::Warning)
         };
         let read = |path: &WsPath| match self.read(path) {
@@ -239,7 +247,8 @@ impl Cycle<'_> {
 
     /// A tracked object without a file that says what this ticket says.
     fn orphan_like(&self, ticket: &Ticket) -> Option<String> {
-        let like = |issue: &&RemoteIssue| !issue.archived && self.is_said(&issue.fields, ticket);
+        let fits = |issue: &RemoteIssue| !issue.archived && issue.kind() == ticket.kind;
+        let like = |issue: &&RemoteIssue| fits(issue) && self.is_said(&issue.fields, ticket);
         let alone = |issue: &&RemoteIssue| self.locate(&issue.id, &[&issue.key]).is_none();
         self.tracking.issues.values().filter(like).find(alone).map(|issue| issue.id.clone())
     }

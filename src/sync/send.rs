@@ -135,9 +135,9 @@ impl Cycle<'_> {
     }
 
     /// The base of a field that a create did not send: what the ticket says if it says so, so that the default is pulled; of
-    /// a relation the default, so that what the ticket says is an update that is due.
+    /// what it is told later the default, so that what the ticket says is an update that is due.
     fn unsaid_default(&self, path: &WsPath, field: Field, default: &FieldValue) -> FieldValue {
-        if field.is_relation() {
+        if field.is_told_later() {
             return default.clone();
         }
         self.says(path, field).unwrap_or_else(|| match default {

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         Value,
         document::Document,
-        issue::{Field, RemoteIssue},
+        issue::{Field, ObjectKind, RemoteIssue},
         layout::Kind,
         mapping::{self, TicketView},
         names::Names,
@@ -29,9 +29,11 @@ pub(super) struct Tickets {
     comments: BTreeMap<WsPath, Vec<WsPath>>,
 }
 
-/// A settled ticket.
+/// A settled ticket, or a spec.
 pub(super) struct Ticket {
     pub path: WsPath,
+    /// What it would be made as.
+    pub kind: ObjectKind,
     pub bytes: Vec<u8>,
     pub document: Document,
     /// What `sync:` says for this remote.
@@ -162,14 +164,19 @@ impl Cycle<'_> {
         let mut keys = vec![remote.key.as_str()];
         keys.extend(base.map(|base| base.key.as_str()).filter(|key| *key != remote.key));
         match self.locate(&remote.id, &keys) {
-            Some(path) => Ok(self.read(&path)),
+            Some(path) => Ok(match self.read(&path) {
+                Found::Ticket(ticket) if ticket.kind.is_text() != remote.kind().is_text() => {
+                    Found::Busy(path, misplaced(remote.kind()))
+                }
+                found => found,
+            }),
             None => self.absence(remote),
         }
     }
 
     fn absence(&self, remote: &RemoteIssue) -> Result<Found, SyncError> {
         let parts = &self.sync.parts;
-        let default = names::issue_paths(&parts.config.folder, &remote.key).next();
+        let default = names::object_paths(&parts.config, remote).next();
         let Some(path) = self.memory.paths.get(&remote.id).cloned().or(default) else {
             return Ok(Found::Absent(Absence::Unknown));
         };
@@ -212,9 +219,7 @@ impl Cycle<'_> {
         let Some(snapshot) = self.tickets.files.get(path) else {
             return Found::Busy(path.clone(), "it has not settled yet");
         };
-        if snapshot.kind != Kind::Ticket {
-            return Found::Busy(path.clone(), "it is linked, and lies where no tickets are");
-        }
+        let Some(kind) = kind_of(snapshot) else { return Found::Busy(path.clone(), misplaced(ObjectKind::Issue)) };
         let Some((bytes, document)) = self.settled(path, snapshot) else {
             return Found::Busy(path.clone(), "it has not settled yet");
         };
@@ -232,9 +237,11 @@ impl Cycle<'_> {
                 None => {}
             }
         }
-        let local = Local { fields: self.mapping.to_remote(view), comments, removed_comments: Vec::new(), valid };
+        let mut fields = self.mapping.to_remote(view);
+        fields.retain(|field, _| kind.has(*field));
+        let local = Local { fields, comments, removed_comments: Vec::new(), valid };
         let key = Tie::of(document.get("sync"), self.name()).and_then(|tie| tie.key().map(str::to_owned));
-        Found::Ticket(Box::new(Ticket { path: path.clone(), bytes, local, key, document }))
+        Found::Ticket(Box::new(Ticket { path: path.clone(), kind, bytes, local, key, document }))
     }
 
     /// Whether a ticket is, or is to be, on another configured remote.
@@ -278,6 +285,23 @@ impl Cycle<'_> {
             let document = Document::parse(&bytes);
             (bytes, document)
         })
+    }
+}
+
+/// What a file would be made as on a tracker, if it can be.
+pub(super) fn kind_of(snapshot: &Snapshot) -> Option<ObjectKind> {
+    match snapshot.kind {
+        Kind::Ticket => Some(ObjectKind::Issue),
+        Kind::Spec => Some(ObjectKind::Document),
+        _ => None,
+    }
+}
+
+fn misplaced(kind: ObjectKind) -> &'static str {
+    if kind.is_text() {
+        "it is linked to a document, and lies where no specs are"
+    } else {
+        "it is linked, and lies where no tickets are"
     }
 }
 

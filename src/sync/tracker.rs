@@ -5,7 +5,7 @@
 
 use super::cycle::Cycle;
 use crate::{
-    domain::issue::{Field, IssueFields, RemoteIssue},
+    domain::issue::{Field, IssueFields, ObjectKind, RemoteIssue},
     remote::{Lost, Page, PageToken, Patch, Provider, RemoteError, Search},
 };
 use std::collections::BTreeSet;
@@ -33,8 +33,8 @@ impl Tracker<'_> {
         Ok(self.provider.fetch(id)?.map(|issue| self.only(issue)))
     }
 
-    pub fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
-        self.provider.create(intent, fields).map(|issue| self.only(issue))
+    pub fn create(&self, intent: Uuid, kind: ObjectKind, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
+        self.provider.create(intent, kind, fields).map(|issue| self.only(issue))
     }
 
     pub fn find_created(&self, lost: &Lost<'_>) -> Result<Search, RemoteError> {

@@ -131,6 +131,9 @@ pub struct RemoteConfig {
     /// GitHub: whether pull requests are shown as files, to read only.
     #[serde(default, skip_serializing_if = "is_false")]
     pub pulls: bool,
+    /// Linear: folder below `specs` for its documents and the descriptions of its projects; `None`: they stay there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub documents: Option<WsPath>,
     /// Local status to remote state, where names and types do not say it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statuses: BTreeMap<String, String>,
@@ -245,7 +248,24 @@ impl Config {
         if self.mount.threads == 0 {
             return Err("`mount.threads` must be at least 1".to_owned());
         }
-        self.remotes.iter().try_for_each(|(name, remote)| remote.check(name))
+        self.remotes.iter().try_for_each(|(name, remote)| remote.check(name))?;
+        self.check_documents()
+    }
+
+    /// A spec is a document of one remote at most.
+    fn check_documents(&self) -> Result<(), String> {
+        let mut seen: Vec<(&str, &WsPath)> = Vec::new();
+        for (name, remote) in &self.remotes {
+            let Some(folder) = &remote.documents else { continue };
+            if let Some((other, _)) = seen.iter().find(|(_, known)| folder.is_within(known) || known.is_within(folder))
+            {
+                return Err(format!(
+                    "`remotes.{name}.documents`: documents of `{other}` are in {folder}, too; give each a folder of its own"
+                ));
+            }
+            seen.push((name, folder));
+        }
+        Ok(())
     }
 }
 
@@ -274,6 +294,7 @@ impl RemoteConfig {
             create: true,
             create_labels: false,
             pulls: false,
+            documents: None,
             statuses: BTreeMap::new(),
             as_labels: BTreeMap::new(),
         }
@@ -297,7 +318,15 @@ impl RemoteConfig {
                 ));
             }
         }
+        if let Some(folder) = &self.documents
+            && folder.names().next() != Some("specs")
+        {
+            return Err(format!("`remotes.{name}.documents` must be a folder of `specs`: specs/{name}"));
+        }
         match self.kind {
+            RemoteKind::Github if self.documents.is_some() => {
+                Err(format!("`remotes.{name}.documents`: GitHub has no documents"))
+            }
             RemoteKind::Github if self.repo.is_none() => missing("repo: owner/name"),
             RemoteKind::Linear if self.team.is_none() => missing("team: KEY"),
             RemoteKind::Linear if self.pulls => Err(format!("`remotes.{name}.pulls`: Linear has no pull requests")),

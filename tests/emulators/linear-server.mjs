@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // A stateful stand-in for api.linear.app that executes Linear's published schema. Only dependency: graphql 16.
 // usage: LINEAR_SCHEMA=linear.schema.graphql PORT=4202 node linear-server.mjs
-// Control, by POST of JSON to /_double/…: edit {id, input} and comment {input} (by somebody else), create, purge {id},
+// Control, by POST of JSON to /_double/…: edit {id, input}, comment {input}, document {id?, input}, project {id, input} and attach {input} (by somebody else), create, purge {id},
 // faults {faults: [{match, mode, times, skip}]}, opt {…, see OPT}, hold, release, log, hooks, state, reset.
 import http from 'node:http';
 import { readFileSync } from 'node:fs';
@@ -77,6 +77,8 @@ function reset() {
     milestone: new Map(),
     cycle: new Map(),
     relation: new Map(),
+    document: new Map(),
+    attachment: new Map(),
     webhook: new Map(),
     sync: 1000,
     org: { id: randomUUID(), name: 'Acme', urlKey: 'acme', createdAt: iso(), updatedAt: iso(), __typename: 'Organization' },
@@ -131,6 +133,7 @@ function reset() {
         state: 'started',
         teamIds: DEF.teams.map((t) => t[0]),
         description: '',
+        content: `What ${name} is about.`,
         slugId: name.toLowerCase(),
         url: `https://linear.app/acme/project/${name.toLowerCase()}`,
       },
@@ -468,6 +471,7 @@ const MANY = {
     return S.cix.m.get(o.id) || [];
   },
   children: (o) => [...S.issue.values()].filter((c) => c.parentId === o.id),
+  accessibleTeams: (o) => o.teamIds.map((t) => S.team.get(t)),
 };
 function match(o, f) {
   for (const [k, c] of Object.entries(f)) {
@@ -532,7 +536,7 @@ function conn(list, a = {}) {
   };
 }
 const get = (k, id) => (id ? S[k].get(id) : null);
-const related = (end, o) => [...S.relation.values()].filter((r) => r[end] === o.id);
+const related = (end, o, kind = 'relation') => [...S[kind].values()].filter((r) => r[end] === o.id);
 const F = {
   Issue: {
     team: (o) => get('team', o.teamId),
@@ -548,6 +552,7 @@ const F = {
     children: (o, a) => conn(MANY.children(o), a),
     relations: (o, a) => conn(related('issueId', o), a),
     inverseRelations: (o, a) => conn(related('relatedIssueId', o), a),
+    attachments: (o, a) => conn(related('issueId', o, 'attachment'), a),
     priorityLabel: (o) => ['No priority', 'Urgent', 'High', 'Medium', 'Low'][o.priority],
     prioritySortOrder: (o) => o.sortOrder,
     reactionData: () => ({}),
@@ -621,6 +626,8 @@ const F = {
         a,
       ),
   },
+  Document: { project: (o) => get('project', o.projectId), issue: (o) => get('issue', o.issueId), creator: (o) => get('user', o.creatorId) },
+  Attachment: { issue: (o) => get('issue', o.issueId) },
   IssueRelation: { issue: (o) => get('issue', o.issueId), relatedIssue: (o) => get('issue', o.relatedIssueId) },
   Webhook: { team: (o) => get('team', o.teamId), creator: (o) => get('user', o.creatorId) },
   Organization: { teams: (o, a) => conn([...S.team.values()], a), users: (o, a) => conn([...S.user.values()], a) },
@@ -649,6 +656,8 @@ const Q = {
   issueLabel: one('label', 'IssueLabel'),
   projects: all('project'),
   project: one('project', 'Project'),
+  documents: all('document'),
+  document: one('document', 'Document'),
   cycles: all('cycle'),
   cycle: one('cycle', 'Cycle'),
   webhooks: (r, a, c) => {
@@ -676,6 +685,46 @@ const iss = (id) =>
   (() => {
     throw nf('Issue');
   })();
+function placed(o) {
+  if (o.projectId) need('project', o.projectId, 'Project');
+  if (o.issueId) o.issueId = iss(o.issueId).id;
+  if (!o.projectId && !o.issueId) throw new UserErr('Argument Validation Error', 'exactly one of projectId, issueId must be set');
+  return o;
+}
+function createDocument(inp, ctx) {
+  if (inp.id && S.document.has(inp.id))
+    throw new UserErr(`conflict on insert of Document: Entity Document with id ${inp.id} already exists`, 'Conflict on insert');
+  const { projectId, issueId } = placed({ ...inp });
+  const id = inp.id || randomUUID(),
+    slugId = createHmac('sha256', 's').update(id).digest('hex').slice(0, 12);
+  const o = put(
+    'document',
+    {
+      id,
+      slugId,
+      title: checkTitle(inp.title),
+      content: md(inp.content ?? ''),
+      projectId: projectId || null,
+      issueId: issueId || null,
+      trashed: null,
+      creatorId: ctx.user.id,
+      url: `https://linear.app/acme/document/${slug(inp.title)}-${slugId}`,
+    },
+    'Document',
+  );
+  hook('Document', 'create', o, ctx);
+  return o;
+}
+function updateDocument(o, inp, ctx) {
+  const next = placed({ ...o, ...inp });
+  if (inp.content !== undefined) next.content = md(inp.content);
+  if (inp.title != null) checkTitle(inp.title);
+  if (inp.trashed !== undefined) next.archivedAt = inp.trashed ? now() : null;
+  const ch = Object.fromEntries(Object.keys(inp).map((k) => [k, o[k]]));
+  for (const k of ['title', 'content', 'projectId', 'issueId', 'trashed', 'archivedAt']) o[k] = next[k] ?? null;
+  touch(o, ch, 'Document', ctx);
+  return o;
+}
 function archive(i, trash, ctx) {
   const ch = { archivedAt: i.archivedAt, trashed: i.trashed };
   i.archivedAt = now();
@@ -722,6 +771,36 @@ const M = {
     const o = need('relation', id, 'IssueRelation');
     S.relation.delete(id);
     return pay('entity', o);
+  },
+  documentCreate: (_, { input }, c) => pay('document', createDocument(input, c)),
+  documentUpdate: (_, { id, input }, c) => pay('document', updateDocument(need('document', id, 'Document'), input, c)),
+  documentDelete: (_, { id }, c) => {
+    const o = need('document', id, 'Document');
+    touch(o, { archivedAt: o.archivedAt, trashed: o.trashed, ...((o.archivedAt = now()), (o.trashed = true), {}) }, 'Document', c, 'remove');
+    return pay('entity', o);
+  },
+  projectUpdate: (_, { id, input }, c) => {
+    const o = need('project', id, 'Project');
+    const ch = {};
+    for (const k of ['name', 'content']) if (input[k] != null) (ch[k] = o[k]), (o[k] = k === 'content' ? md(input[k]) : input[k]);
+    touch(o, ch, 'Project', c);
+    return pay('project', o);
+  },
+  // An issue has each address once; linking one again updates what is there.
+  attachmentLinkURL: (_, { issueId, url, id, title }, c) => {
+    const i = iss(issueId);
+    if (!/^[a-z]+:\/\/[^/]/.test(url)) throw new UserErr('Argument Validation Error', 'url must be a URL address');
+    const known = related('issueId', i, 'attachment').find((o) => o.url === url);
+    if (known) return pay('attachment', known);
+    const o = put('attachment', { id: id || randomUUID(), issueId: i.id, url, title: title || url, creatorId: c.user.id, metadata: {} }, 'Attachment');
+    touch(i, {}, 'Issue', c);
+    return pay('attachment', o);
+  },
+  attachmentDelete: (_, { id }, c) => {
+    const o = need('attachment', id, 'Attachment');
+    S.attachment.delete(id);
+    touch(S.issue.get(o.issueId), {}, 'Issue', c);
+    return { success: true, lastSyncId: S.sync, entityId: id };
   },
   commentCreate: (_, { input }, c) => {
     const i = iss(input.issueId);
@@ -997,6 +1076,9 @@ http
           }),
           edit: () => update(iss(j.id), j.input, act),
           create: () => create(j.input, act),
+          document: () => (j.id ? updateDocument(need('document', j.id, 'Document'), j.input, act) : createDocument(j.input, act)),
+          project: () => M.projectUpdate(null, { id: j.id, input: j.input }, act).project,
+          attach: () => M.attachmentLinkURL(null, j.input, act).attachment,
           comment: () => M.commentCreate(null, { input: j.input }, act).comment,
           purge: () => (S.issue.delete(iss(j.id).id), {}),
           hold: () => ((bus.hold = true), {}),

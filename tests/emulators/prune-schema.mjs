@@ -35,6 +35,9 @@ const filters = new Set([
   'CommentCollectionFilter',
   'NullableIssueFilter',
   'NullableTeamFilter',
+  'TeamCollectionFilter',
+  'DocumentFilter',
+  'ProjectFilter',
 ]);
 const usedFields = new Set();
 const keptTypes = new Set(['DateTime', 'DateTimeOrDuration', 'TimelessDate', 'TimelessDateOrDuration']);
@@ -57,7 +60,7 @@ const isFollowed = (type) => {
     !isInputObjectType(t) ||
     t.name.endsWith('Comparator') ||
     filters.has(t.name) ||
-    /^(Issue|Comment|IssueLabel|IssueRelation|Webhook)(Create|Update)Input$/.test(t.name)
+    /^(Issue|Comment|IssueLabel|IssueRelation|Document|Project|Webhook)(Create|Update)Input$/.test(t.name)
   );
 };
 const bare = (node) => ({ ...node, description: undefined });

@@ -15,7 +15,7 @@ use std::{
 };
 use trackfs::{
     domain::{
-        issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue},
+        issue::{Field, FieldValue, IssueFields, ObjectKind, RemoteComment, RemoteIssue},
         path::WsPath,
     },
     remote::{
@@ -75,7 +75,7 @@ impl Fixture {
 
     /// Makes an issue with a title and nothing else.
     pub fn create(&self, title: &str) -> RemoteIssue {
-        self.provider.create(Uuid::new_v4(), &titled(title)).expect("an issue can be made")
+        self.provider.create(Uuid::new_v4(), ObjectKind::Issue, &titled(title)).expect("an issue can be made")
     }
 
     pub fn fetch(&self, id: &str) -> RemoteIssue {
@@ -148,11 +148,11 @@ impl Fixture {
                 Box::new(Arc::clone(simulator))
             }
             Behind::Github { proxy, repo, .. } => {
-                open("hub", RemoteKind::Github, &proxy.origin, Some(repo), None, "ghp_alice", false)
+                connected("hub", &RemoteConfig { create_labels: false, ..github_config(&proxy.origin, repo) })
             }
             Behind::Linear { proxy, .. } => {
                 let url = format!("{}/graphql", proxy.origin);
-                open("line", RemoteKind::Linear, &url, None, Some("SYN"), "lin_api_admin", false)
+                connected("line", &RemoteConfig { create_labels: false, ..linear_config("lin_api_admin", &url) })
             }
         }
     }
@@ -277,7 +277,12 @@ pub fn linear() -> Option<Fixture> {
 }
 
 pub fn github_at(url: &str, repo: &str) -> Box<dyn Provider> {
-    open("hub", RemoteKind::Github, url, Some(repo), None, "ghp_alice", true)
+    connected("hub", &github_config(url, repo))
+}
+
+/// A repository whose labels are made when they are missing.
+fn github_config(url: &str, repo: &str) -> RemoteConfig {
+    RemoteConfig { repo: Some(repo.to_owned()), ..config(RemoteKind::Github, "ghp_alice", url) }
 }
 
 pub fn linear_at(url: &str) -> Box<dyn Provider> {
@@ -285,27 +290,25 @@ pub fn linear_at(url: &str) -> Box<dyn Provider> {
 }
 
 pub fn linear_with(token: &str, url: &str) -> Box<dyn Provider> {
-    open("line", RemoteKind::Linear, url, None, Some("SYN"), token, true)
+    connected("line", &linear_config(token, url))
 }
 
-fn open(
-    name: &str,
-    kind: RemoteKind,
-    url: &str,
-    repo: Option<&str>,
-    team: Option<&str>,
-    token: &str,
-    create_labels: bool,
-) -> Box<dyn Provider> {
-    let config = RemoteConfig {
-        repo: repo.map(str::to_owned),
-        team: team.map(str::to_owned),
+/// The team `SYN`, whose labels are made when they are missing.
+pub fn linear_config(token: &str, url: &str) -> RemoteConfig {
+    RemoteConfig { team: Some("SYN".to_owned()), ..config(RemoteKind::Linear, token, url) }
+}
+
+fn config(kind: RemoteKind, token: &str, url: &str) -> RemoteConfig {
+    RemoteConfig {
         url: Some(url.to_owned()),
         token: TokenSource::Command(format!("echo {token}")),
-        create_labels,
+        create_labels: true,
         ..RemoteConfig::new(kind, WsPath::new("tickets").expect("a plain path"))
-    };
-    connect(name, &config).expect("the remote can be opened")
+    }
+}
+
+fn connected(name: &str, config: &RemoteConfig) -> Box<dyn Provider> {
+    connect(name, config).expect("the remote can be opened")
 }
 
 fn fault(trouble: Trouble) -> Fault {

@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, Trouble, titled};
 use std::{collections::BTreeSet, time::Duration};
 use trackfs::{
-    domain::issue::{Field, FieldValue, IssueFields, RemoteIssue},
+    domain::issue::{Field, FieldValue, IssueFields, ObjectKind, RemoteIssue},
     remote::{Lost, Patch, RemoteError, Search},
 };
 use uuid::Uuid;
@@ -35,13 +35,17 @@ fn all_fields(remote: &Fixture) -> IssueFields {
         (Field::BlockedBy, set([&*remote.create("First").key, &remote.create("Second").key])),
         (Field::Related, set([&*remote.create("Like it").key])),
         (Field::DuplicateOf, text(&remote.create("The same").key)),
+        (
+            Field::Attachments,
+            set(["https://example.org/design", "https://example.org/logs?run=7", "https://example.org/x"]),
+        ),
     ]);
     all.into_iter().filter(|(field, _)| remote.fields().contains(field)).collect()
 }
 
 /// Those of them that an issue can be made with: it is told of its relations when it is there.
 fn creatable(remote: &Fixture) -> IssueFields {
-    all_fields(remote).into_iter().filter(|(field, _)| !field.is_relation()).collect()
+    all_fields(remote).into_iter().filter(|(field, _)| !field.is_told_later()).collect()
 }
 
 fn change(remote: &Fixture, issue: &RemoteIssue, field: Field, value: FieldValue) -> RemoteIssue {
@@ -71,11 +75,11 @@ fn count_titled(remote: &Fixture, title: &str) -> usize {
 
 pub fn a_created_issue_has_what_was_sent(remote: &Fixture) {
     let fields = creatable(remote);
-    let made = remote.provider.create(Uuid::new_v4(), &fields).unwrap();
+    let made = remote.provider.create(Uuid::new_v4(), ObjectKind::Issue, &fields).unwrap();
     for (field, value) in &made.fields {
         match fields.get(field) {
             Some(sent) => assert_eq!(value, sent),
-            None => assert!(field.is_relation() && value.members().is_empty(), "{field:?}: {value:?}"),
+            None => assert!(field.is_told_later() && value.members().is_empty(), "{field:?}: {value:?}"),
         }
     }
     assert_eq!(remote.fetch(&made.id), made);
@@ -95,7 +99,7 @@ pub fn a_created_issue_has_defaults_for_what_was_not_sent(remote: &Fixture) {
 
 pub fn an_issue_can_be_created_closed(remote: &Fixture) {
     let fields = IssueFields::from([(Field::Title, text("Done already")), (Field::Status, text(remote.done))]);
-    let made = remote.provider.create(Uuid::new_v4(), &fields).unwrap();
+    let made = remote.provider.create(Uuid::new_v4(), ObjectKind::Issue, &fields).unwrap();
     assert_eq!(remote.fetch(&made.id).fields[&Field::Status], text(remote.done));
     assert_eq!(made.fields[&Field::Status], text(remote.done));
 }
@@ -112,13 +116,13 @@ pub fn each_field_changes_alone(remote: &Fixture) {
 }
 
 pub fn each_field_that_may_be_empty_can_be_cleared(remote: &Fixture) {
-    let mut issue = remote.provider.create(Uuid::new_v4(), &creatable(remote)).unwrap();
-    let relations = all_fields(remote).into_iter().filter(|(field, _)| field.is_relation());
-    issue = relations.fold(issue, |issue, (field, value)| change(remote, &issue, field, value));
+    let mut issue = remote.provider.create(Uuid::new_v4(), ObjectKind::Issue, &creatable(remote)).unwrap();
+    let later = all_fields(remote).into_iter().filter(|(field, _)| field.is_told_later());
+    issue = later.fold(issue, |issue, (field, value)| change(remote, &issue, field, value));
     for field in remote.fields() {
         let (sent, kept) = match field {
             Field::Title | Field::Status => continue,
-            Field::Labels | Field::BlockedBy | Field::Related => (set([]), set([])),
+            Field::Labels | Field::BlockedBy | Field::Related | Field::Attachments => (set([]), set([])),
             Field::Body => (FieldValue::Text(None), text("")),
             _ => (FieldValue::Text(None), FieldValue::Text(None)),
         };
@@ -158,14 +162,17 @@ fn filed_under(remote: &Fixture) -> Vec<(Field, &'static str)> {
 }
 
 pub fn what_is_not_there_is_refused_and_what_is_there_named(remote: &Fixture) {
-    let issue = remote.provider.create(Uuid::new_v4(), &creatable(remote)).unwrap();
+    let issue = remote.provider.create(Uuid::new_v4(), ObjectKind::Issue, &creatable(remote)).unwrap();
     let filed = filed_under(remote);
     assert!(!filed.is_empty());
     for (field, known) in filed {
         let mut fields = titled("Changed");
         fields.insert(field, text("Limbo"));
-        let created =
-            remote.provider.create(Uuid::new_v4(), &creatable(remote).into_iter().chain(fields.clone()).collect());
+        let created = remote.provider.create(
+            Uuid::new_v4(),
+            ObjectKind::Issue,
+            &creatable(remote).into_iter().chain(fields.clone()).collect(),
+        );
         let updated = remote.provider.update(&issue.id, &Patch { fields, base: issue.fields.clone() });
         for outcome in [created, updated] {
             let Err(RemoteError::Invalid { field: Some(named), message, .. }) = outcome else { panic!("{outcome:?}") };
@@ -275,7 +282,7 @@ pub fn a_new_label_is_refused_where_none_may_be_made(remote: &Fixture) {
     let created = IssueFields::from([(Field::Title, text("Not made")), (Field::Labels, set(["Featrue"]))]);
     for refused in [
         provider.update(&issue.id, &patch(set(["Feature", "Featrue"]))).map(drop),
-        provider.create(Uuid::new_v4(), &created).map(drop),
+        provider.create(Uuid::new_v4(), ObjectKind::Issue, &created).map(drop),
     ] {
         let Err(RemoteError::Invalid { field: Some(field), message, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!(field, "labels");
@@ -444,7 +451,7 @@ pub fn an_unknown_id_is_absent(remote: &Fixture) {
 fn is_refused_locally(remote: &Fixture, fields: &IssueFields, field: &str) {
     let issue = remote.create("Fine");
     let before = remote.requests();
-    let created = remote.provider.create(Uuid::new_v4(), fields).unwrap_err();
+    let created = remote.provider.create(Uuid::new_v4(), ObjectKind::Issue, fields).unwrap_err();
     let patch = Patch { fields: fields.clone(), base: issue.fields };
     let updated = remote.provider.update(&issue.id, &patch).unwrap_err();
     for error in [created, updated] {
@@ -478,7 +485,7 @@ pub fn a_lost_answer_is_ambiguous_and_what_was_made_is_found(remote: &Fixture) {
     let (intent, mut fields) = (Uuid::new_v4(), titled("Lost and found"));
     fields.insert(Field::Body, text("the same body"));
     remote.trouble(Trouble::LostAnswer);
-    let error = remote.provider.create(intent, &fields).unwrap_err();
+    let error = remote.provider.create(intent, ObjectKind::Issue, &fields).unwrap_err();
     assert!(matches!(error, RemoteError::Ambiguous { .. }), "{error:?}");
     let found = found(remote, &lost(intent, &fields, Some(&before.updated_at))).expect("it was made");
     assert_eq!(found.fields[&Field::Title], text("Lost and found"));
@@ -488,7 +495,7 @@ pub fn a_lost_answer_is_ambiguous_and_what_was_made_is_found(remote: &Fixture) {
 
 /// Of a lost answer, when nothing else is known.
 pub fn lost<'l>(intent: Uuid, fields: &'l IssueFields, not_before: Option<&'l str>) -> Lost<'l> {
-    Lost { intent, fields, not_before, known: &|_| false }
+    Lost { intent, kind: ObjectKind::Issue, fields, not_before, known: &|_| false }
 }
 
 /// What a lost create made, where that is clear.
@@ -503,7 +510,7 @@ fn found(remote: &Fixture, lost: &Lost<'_>) -> Option<RemoteIssue> {
 pub fn a_lost_issue_that_was_edited_is_found_unless_it_may_be_one_of_several(remote: &Fixture) {
     let (intent, fields) = (Uuid::new_v4(), titled("Lost and edited"));
     remote.trouble(Trouble::LostAnswer);
-    remote.provider.create(intent, &fields).unwrap_err();
+    remote.provider.create(intent, ObjectKind::Issue, &fields).unwrap_err();
     let of = |known: &dyn Fn(&str) -> bool| {
         remote.provider.find_created(&Lost { known, ..lost(intent, &fields, None) }).unwrap()
     };
@@ -526,7 +533,7 @@ pub fn a_lost_issue_that_was_edited_is_found_unless_it_may_be_one_of_several(rem
 pub fn a_lost_issue_that_was_renamed_is_found(remote: &Fixture) {
     let (intent, fields) = (Uuid::new_v4(), titled("As it was sent"));
     remote.trouble(Trouble::LostAnswer);
-    remote.provider.create(intent, &fields).unwrap_err();
+    remote.provider.create(intent, ObjectKind::Issue, &fields).unwrap_err();
     let made = found(remote, &lost(intent, &fields, None)).expect("it was made");
     let rename = |title: &str| {
         std::thread::sleep(Duration::from_millis(5));
@@ -544,18 +551,18 @@ pub fn a_lost_issue_that_was_renamed_is_found(remote: &Fixture) {
 pub fn a_lost_request_is_ambiguous_and_nothing_is_found(remote: &Fixture) {
     let intent = Uuid::new_v4();
     let other = titled("Never arrived, says somebody else");
-    remote.provider.create(Uuid::new_v4(), &other).unwrap();
+    remote.provider.create(Uuid::new_v4(), ObjectKind::Issue, &other).unwrap();
     remote.trouble(Trouble::LostRequest);
     let fields = titled("Never arrived");
-    let error = remote.provider.create(intent, &fields).unwrap_err();
+    let error = remote.provider.create(intent, ObjectKind::Issue, &fields).unwrap_err();
     assert!(matches!(error, RemoteError::Ambiguous { .. }), "{error:?}");
     assert_eq!(found(remote, &lost(intent, &fields, None)), None);
 }
 
 pub fn a_repeated_intent_makes_one_issue_where_creates_are_idempotent(remote: &Fixture) {
     let (intent, fields) = (Uuid::new_v4(), titled("Once or twice"));
-    let first = remote.provider.create(intent, &fields).unwrap();
-    let second = remote.provider.create(intent, &fields).unwrap();
+    let first = remote.provider.create(intent, ObjectKind::Issue, &fields).unwrap();
+    let second = remote.provider.create(intent, ObjectKind::Issue, &fields).unwrap();
     let idempotent = remote.provider.capabilities().unwrap().idempotent_create;
     assert_eq!(first == second, idempotent);
     assert_eq!(count_titled(remote, "Once or twice"), if idempotent { 1 } else { 2 });
@@ -605,7 +612,7 @@ pub fn a_failing_server_is_passing(remote: &Fixture) {
 pub fn text_of_any_script_survives(remote: &Fixture) {
     let mut fields = titled("Ünïcödé 日本語 🦀 \u{202e}rtl");
     fields.insert(Field::Body, text("e\u{301} vs é\n\n`code` <b>&amp;</b> \\ \" ' %00 \u{1F469}\u{200D}\u{1F680}"));
-    let made = remote.provider.create(Uuid::new_v4(), &fields).unwrap();
+    let made = remote.provider.create(Uuid::new_v4(), ObjectKind::Issue, &fields).unwrap();
     for (field, value) in &fields {
         assert_eq!(made.fields[field], *value);
     }
@@ -616,7 +623,7 @@ pub fn text_of_any_script_survives(remote: &Fixture) {
 pub fn line_ends_come_back_as_lf(remote: &Fixture) {
     let mut fields = titled("Lines");
     fields.insert(Field::Body, text("one\r\ntwo\r\n\r\nthree"));
-    let made = remote.provider.create(Uuid::new_v4(), &fields).unwrap();
+    let made = remote.provider.create(Uuid::new_v4(), ObjectKind::Issue, &fields).unwrap();
     assert_eq!(made.fields[&Field::Body], text("one\ntwo\n\nthree"));
     let comment = remote.provider.comment(&made.id, Uuid::new_v4(), "a\r\nb").unwrap();
     assert_eq!(comment.body, "a\nb");

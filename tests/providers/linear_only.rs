@@ -2,16 +2,16 @@
 
 use crate::{
     emulators::{Server, start_linear},
-    fixture::{linear_at, linear_with, titled},
+    fixture::{linear_at, linear_config, linear_with, titled},
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, time::Duration};
 use trackfs::{
     domain::{
-        issue::{Field, FieldValue, RemoteIssue},
+        issue::{Field, FieldValue, IssueFields, ObjectKind, RemoteIssue},
         path::WsPath,
     },
-    remote::{Patch, Provider, RemoteError, places},
+    remote::{Lost, Patch, Provider, RemoteError, Search, connect, places},
     workspace::config::{RemoteConfig, RemoteKind, TokenSource},
 };
 use uuid::Uuid;
@@ -28,7 +28,7 @@ fn fail(server: &Server, operation: &str, mode: &str, times: usize) {
 }
 
 fn create(provider: &dyn Provider, title: &str) -> Result<RemoteIssue, RemoteError> {
-    provider.create(Uuid::new_v4(), &titled(title))
+    provider.create(Uuid::new_v4(), ObjectKind::Issue, &titled(title))
 }
 
 fn assign(provider: &dyn Provider, issue: &RemoteIssue, name: &str) -> Result<RemoteIssue, RemoteError> {
@@ -44,7 +44,7 @@ fn issues(server: &Server) -> Vec<Value> {
 #[test]
 fn an_issue_with_more_relations_than_it_carries_has_them_all() {
     let Some((_server, remote)) = start() else { return };
-    let create = |title: &str| remote.create(Uuid::new_v4(), &titled(title)).unwrap();
+    let create = |title: &str| remote.create(Uuid::new_v4(), ObjectKind::Issue, &titled(title)).unwrap();
     let keys: BTreeSet<String> = (0..7).map(|number| create(&format!("Before {number}")).key).collect();
     let issue = create("Much blocked");
     for field in [Field::BlockedBy, Field::Related] {
@@ -85,8 +85,8 @@ fn a_create_whose_answer_was_lost_is_repeated_without_a_second_issue() {
     let Some((server, provider)) = start() else { return };
     let intent = Uuid::new_v4();
     fail(&server, "issueCreate", "504-after", 1);
-    provider.create(intent, &titled("Once")).unwrap_err();
-    let made = provider.create(intent, &titled("Once")).unwrap();
+    provider.create(intent, ObjectKind::Issue, &titled("Once")).unwrap_err();
+    let made = provider.create(intent, ObjectKind::Issue, &titled("Once")).unwrap();
     assert_eq!(made.id, intent.to_string());
     assert_eq!(issues(&server).len(), 1);
 }
@@ -275,4 +275,139 @@ fn the_teams_can_be_chosen_from() {
     let seen = places("line", &at("lin_api_admin")).unwrap();
     assert!(seen.iter().any(|place| place.name == "SYN" && !place.about.is_empty()), "{seen:?}");
     assert!(matches!(places("line", &at("nobody")), Err(RemoteError::Unauthorized { .. })));
+}
+
+/// A provider that lists documents and projects, too.
+fn start_with_documents() -> Option<(Server, Box<dyn Provider>)> {
+    let server = start_linear()?;
+    let documents = Some(WsPath::new("specs/eng").unwrap());
+    let config = RemoteConfig { documents, ..linear_config("lin_api_admin", &server.url) };
+    let provider = connect("line", &config).unwrap();
+    Some((server, provider))
+}
+
+fn document(title: &str, body: &str) -> IssueFields {
+    let text = FieldValue::text;
+    [(Field::Title, text(title)), (Field::Body, text(body)), (Field::Project, text("Launch"))].into()
+}
+
+/// Everything that a listing shows, and the requests it took.
+fn listed(remote: &dyn Provider, since: Option<&str>) -> (Vec<RemoteIssue>, usize) {
+    let (mut objects, mut token, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = remote.changed_since(since, token.as_ref()).unwrap();
+        objects.extend(page.issues);
+        pages += 1;
+        token = page.next;
+        if token.is_none() {
+            return (objects, pages);
+        }
+    }
+}
+
+#[test]
+fn a_document_is_made_once_changed_by_field_and_put_into_the_trash() {
+    let Some((server, remote)) = start_with_documents() else { return };
+    let (intent, made) =
+        (Uuid::new_v4(), |fields: &IssueFields, intent| remote.create(intent, ObjectKind::Document, fields));
+    let first = made(&document("Sign-in", "* one\n\nEnd."), intent).unwrap();
+    assert_eq!(first.fields, {
+        let mut fields = document("Sign-in", "* one\n\nEnd.");
+        fields.insert(Field::Parent, FieldValue::Text(None));
+        fields
+    });
+    assert_eq!((first.kind(), first.id.clone()), (ObjectKind::Document, ObjectKind::Document.id(intent)));
+    assert!(first.key.starts_with("doc-") && first.url.starts_with("https://"), "{first:?}");
+    assert_eq!(made(&document("Sign-in", "* one\n\nEnd."), intent).unwrap(), first, "asked again, nothing is made");
+
+    server.post("/_double/document", "", &json!({ "id": intent, "input": { "title": "Login" } }));
+    let patch = Patch { fields: [(Field::Body, FieldValue::text("Short."))].into(), base: first.fields.clone() };
+    let now = remote.update(&first.id, &patch).unwrap();
+    let said = [Field::Title, Field::Body].map(|field| now.fields[&field].as_text().unwrap());
+    assert_eq!(said, ["Login", "Short."], "what was not sent is as somebody else left it");
+
+    (0..2).for_each(|_| remote.archive(&first.id).unwrap());
+    assert!(remote.fetch(&first.id).unwrap().unwrap().archived);
+    let (objects, _) = listed(&*remote, None);
+    assert!(objects.iter().any(|object| object.id == first.id && object.archived), "the trash is listed");
+}
+
+#[test]
+fn a_lost_answer_to_a_document_is_found_by_its_intent() {
+    let Some((server, remote)) = start_with_documents() else { return };
+    let (intent, fields) = (Uuid::new_v4(), document("Once", ""));
+    fail(&server, "documentCreate", "drop-after", 1);
+    assert!(matches!(remote.create(intent, ObjectKind::Document, &fields), Err(RemoteError::Ambiguous { .. })));
+    let lost = |kind| Lost { intent, kind, fields: &fields, not_before: None, known: &|_| false };
+    let Search::Found(found) = remote.find_created(&lost(ObjectKind::Document)).unwrap() else { panic!("it was made") };
+    assert_eq!(found.id, ObjectKind::Document.id(intent));
+    assert_eq!(remote.find_created(&lost(ObjectKind::Issue)).unwrap(), Search::Nothing);
+}
+
+#[test]
+fn a_document_in_no_project_and_a_new_project_are_refused_before_anything_is_sent() {
+    let Some((_server, remote)) = start_with_documents() else { return };
+    let refused = |kind, fields| match remote.create(Uuid::new_v4(), kind, &fields) {
+        Err(RemoteError::Invalid { field, message, .. }) => (field, message),
+        other => panic!("{other:?}"),
+    };
+    let (field, message) = refused(ObjectKind::Document, titled("Nowhere"));
+    assert!(field.as_deref() == Some("project") && message.contains("`parent:`"), "{message}");
+    assert!(refused(ObjectKind::Project, titled("New")).1.contains("not here"));
+    let (projects, _) = listed(&*remote, None);
+    let project = projects.iter().find(|object| object.kind() == ObjectKind::Project).unwrap();
+    assert!(matches!(remote.archive(&project.id), Err(RemoteError::Invalid { .. })));
+}
+
+#[test]
+fn a_project_has_its_name_and_its_description_and_takes_both() {
+    let Some((server, remote)) = start_with_documents() else { return };
+    let (objects, _) = listed(&*remote, None);
+    let launch = objects.iter().find(|object| object.key == "project-launch").unwrap();
+    assert_eq!(launch.fields[&Field::Body], FieldValue::text("What Launch is about."));
+    let fields = [(Field::Title, FieldValue::text("Liftoff")), (Field::Body, FieldValue::text("- up"))];
+    let now = remote.update(&launch.id, &Patch { fields: fields.into(), base: launch.fields.clone() }).unwrap();
+    let said = [Field::Title, Field::Body].map(|field| now.fields[&field].as_text().unwrap());
+    assert_eq!(said, ["Liftoff", "* up"], "Linear writes Markdown in its own way");
+    let id = ObjectKind::Project.own(&launch.id);
+    server.post("/_double/project", "", &json!({ "id": id, "input": { "content": "Down." } }));
+    let (changed, _) = listed(&*remote, Some(&now.updated_at));
+    let seen = changed.iter().find(|object| object.id == launch.id).unwrap();
+    assert_eq!(seen.fields[&Field::Body], FieldValue::text("Down."));
+}
+
+#[test]
+fn a_cycle_in_which_nothing_changed_is_one_request_whatever_is_listed() {
+    let Some((server, remote)) = start_with_documents() else { return };
+    let project = listed(&*remote, None).0.into_iter().find(|object| object.key == "project-launch").unwrap();
+    for number in 0..60 {
+        let input = json!({ "title": format!("Page {number}"), "projectId": ObjectKind::Project.own(&project.id) });
+        server.post("/_double/document", "", &json!({ "input": input }));
+    }
+    create(&*remote, "An issue").unwrap();
+    let (objects, pages) = listed(&*remote, None);
+    let of = |kind| objects.iter().filter(|object| object.kind() == kind).count();
+    assert_eq!((of(ObjectKind::Document), of(ObjectKind::Project), of(ObjectKind::Issue), pages), (60, 2, 1, 2));
+    assert_eq!(listed(&*remote, Some("2999-01-01T00:00:00.000Z")), (Vec::new(), 1));
+    // Who does not ask for them is not shown them.
+    let issues = listed(&*linear_at(&server.url), None).0;
+    assert!(issues.iter().all(|object| object.kind() == ObjectKind::Issue), "{issues:?}");
+}
+
+#[test]
+fn an_attachment_that_is_there_already_keeps_its_title_and_what_is_no_address_is_refused() {
+    let Some((server, remote)) = start() else { return };
+    let issue = create(&*remote, "Attached").unwrap();
+    let url = "https://example.org/design";
+    server.post("/_double/attach", "", &json!({ "input": { "issueId": issue.id, "url": url, "title": "The design" } }));
+    let attach = |urls: &[&str]| {
+        let urls = FieldValue::Set(urls.iter().map(|url| (*url).to_owned()).collect());
+        remote.update(&issue.id, &Patch { fields: [(Field::Attachments, urls)].into(), base: issue.fields.clone() })
+    };
+    let now = attach(&[url, "https://example.org/logs"]).unwrap();
+    assert_eq!(now.fields[&Field::Attachments].members(), [url, "https://example.org/logs"]);
+    let links = server.post("/_double/log", "", &json!({})).to_string().matches("attachmentLinkURL").count();
+    assert_eq!(links, 1, "only the new one is sent");
+    let error = attach(&["see the wiki"]).unwrap_err();
+    assert!(matches!(&error, RemoteError::Invalid { field: Some(field), .. } if field == "attachments"), "{error}");
 }

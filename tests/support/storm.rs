@@ -13,7 +13,7 @@ use std::{
 use trackfs::{
     domain::{
         Clock, Timestamp,
-        issue::{Capabilities, IssueFields, RemoteComment, RemoteIssue},
+        issue::{Capabilities, IssueFields, ObjectKind, RemoteComment, RemoteIssue},
     },
     remote::{Lost, Page, PageToken, Patch, Provider, RemoteError, Search, simulator::Simulator},
 };
@@ -208,9 +208,9 @@ impl Provider for Storm {
         self.read(|simulator| simulator.fetch(id))
     }
 
-    fn create(&self, intent: Uuid, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
+    fn create(&self, intent: Uuid, kind: ObjectKind, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
         let fields = fields.clone();
-        let made = self.write(true, self.idempotent, move |simulator| simulator.create(intent, &fields));
+        let made = self.write(true, self.idempotent, move |simulator| simulator.create(intent, kind, &fields));
         self.note_made(self.clock.now());
         made
     }

@@ -4,7 +4,7 @@ use crate::{
     cli::remote,
     daemon::Location,
     domain::{
-        issue::{Field, FieldValue, IssueFields, RemoteState},
+        issue::{Field, FieldValue, IssueFields, ObjectKind, RemoteState},
         path::WsPath,
     },
     remote::{Provider, RemoteError, connect},
@@ -61,7 +61,8 @@ fn simulator(folder: &Path, name: &str, tickets: &str, choose: impl FnOnce(&mut 
 fn fill(tracker: &dyn Provider, issues: &[Issue]) -> Result<(), RemoteError> {
     let states = tracker.capabilities()?.states;
     for (number, (title, body, comment)) in (1..).zip(issues) {
-        let issue = tracker.create(Uuid::from_u128(number), &fields(title, body, &states, number))?;
+        let issue =
+            tracker.create(Uuid::from_u128(number), ObjectKind::Issue, &fields(title, body, &states, number))?;
         if let Some(comment) = comment {
             tracker.comment(&issue.id, Uuid::from_u128(number << 64), comment)?;
         }

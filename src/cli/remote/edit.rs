@@ -108,6 +108,7 @@ fn block(name: &str, remote: &RemoteConfig, indent: usize) -> Vec<String> {
         ("team", plain(&remote.team)),
         ("url", plain(&remote.url)),
         ("folder", Some(quoted(remote.folder.as_str()))),
+        ("documents", remote.documents.as_ref().map(|folder| quoted(folder.as_str()))),
         ("token", token),
         ("create_labels", remote.create_labels.then(|| "true".to_owned())),
     ];

@@ -60,6 +60,11 @@ pub fn ask(
     };
     let folder = dialog.line("Folder of its tickets", &format!("tickets/{name}"))?;
     remote.folder = WsPath::new(folder.trim_end_matches('/'))?;
+    if kind == RemoteKind::Linear {
+        let asked = "Folder of its documents and project descriptions (- leaves them there)";
+        let folder = dialog.line(asked, &format!("specs/{name}"))?;
+        remote.documents = (folder != "-").then(|| WsPath::new(folder.trim_end_matches('/'))).transpose()?;
+    }
     Ok((name, remote))
 }
 
@@ -231,9 +236,10 @@ mod tests {
             TokenSource::Command(command) if command == "pass show line" => Ok(vec![place("ENG"), place("OPS")]),
             _ => Err(RemoteError::Unauthorized { remote: "linear".into(), reason: "there is no token".into() }),
         };
-        let (said, remote) = asked("2\n2\n\n3\npass show line\nops\nline\nwork/ops/\n", &only_mine);
+        let (said, remote) = asked("2\n2\n\n3\npass show line\nops\nline\nwork/ops/\n\n", &only_mine);
         let (name, remote) = remote.unwrap();
         assert_eq!((name.as_str(), remote.team.as_deref(), remote.folder.as_str()), ("line", Some("OPS"), "work/ops"));
+        assert_eq!(remote.documents, Some(WsPath::new("specs/line").unwrap()));
         assert_eq!(remote.token, TokenSource::Command("pass show line".into()));
         assert_eq!(said.matches("there is no token").count(), 2, "{said}");
         let token = format!("lin_api_{}", "a".repeat(40));

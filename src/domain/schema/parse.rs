@@ -227,7 +227,7 @@ mod tests {
         let names: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
         assert_eq!(
             names.join(" "),
-            "title status priority assignee labels project milestone cycle parent blocked_by related duplicate_of spec due estimate sync"
+            "title status priority assignee labels project milestone cycle parent blocked_by related duplicate_of spec due estimate attachments sync"
         );
         let statuses: Vec<_> = schema.statuses.iter().map(|status| (status.name.as_str(), status.kind)).collect();
         assert_eq!(statuses[2], ("in-progress", StatusKind::Started));

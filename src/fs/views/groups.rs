@@ -3,6 +3,7 @@
 use super::{Entry, Shown, Virtual, status::free_name};
 use crate::domain::{
     catalog::{Catalog, MAX_NAME, Word, legal_name},
+    issue::Field,
     query::Query,
     schema::{FieldDef, FieldKind, Schema},
     view::BUILT_IN,
@@ -153,11 +154,14 @@ impl View {
     }
 }
 
-/// Fields of the workspace's own that views group by: those that list their values, and sets of words.
+/// Fields of the workspace's own that views group by: those that list their values, and sets of words. Nobody groups by addresses.
 pub(super) fn own_fields(schema: &Schema) -> impl Iterator<Item = &FieldDef> {
     let is_own = |field: &&FieldDef| {
         let is_shown = VIEWS.iter().any(|(name, shown)| *name == field.name || *shown == Some(field.name.as_str()));
-        !is_shown && !BUILT_IN.contains(&field.name.as_str()) && is_own_name(&field.name)
+        !is_shown
+            && field.name != Field::Attachments.name()
+            && !BUILT_IN.contains(&field.name.as_str())
+            && is_own_name(&field.name)
     };
     schema.fields.iter().filter(|field| matches!(field.kind, FieldKind::Choice(_) | FieldKind::Set)).filter(is_own)
 }

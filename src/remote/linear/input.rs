@@ -47,7 +47,11 @@ impl Linear {
     }
 
     /// The input's member for one single-valued field. The values were checked before.
-    fn input_of(&self, field: Field, text: Option<&str>) -> Result<Option<(&'static str, Value)>, RemoteError> {
+    pub(super) fn input_of(
+        &self,
+        field: Field,
+        text: Option<&str>,
+    ) -> Result<Option<(&'static str, Value)>, RemoteError> {
         let (directory, client) = (&self.directory, &self.client);
         let team = || directory.team(client, &self.team);
         Ok(Some(match field {
@@ -66,9 +70,13 @@ impl Linear {
             }
             Field::Cycle => ("cycleId", json!(text.map(|name| directory.cycle_id(client, team()?, name)).transpose()?)),
             Field::Parent => ("parentId", json!(text.map(|key| self.id_of(field, key)).transpose()?)),
-            Field::Labels | Field::Type | Field::Milestone | Field::BlockedBy | Field::Related | Field::DuplicateOf => {
-                return Ok(None);
-            }
+            Field::Labels
+            | Field::Type
+            | Field::Milestone
+            | Field::BlockedBy
+            | Field::Related
+            | Field::DuplicateOf
+            | Field::Attachments => return Ok(None),
         }))
     }
 

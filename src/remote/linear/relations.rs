@@ -28,11 +28,10 @@ pub(super) enum Change {
 }
 
 impl Linear {
-    /// The issue with all its relations.
-    pub(super) fn with_relations(&self, mut issue: wire::Issue) -> Result<wire::Issue, RemoteError> {
+    /// Adds the relations that follow the first ones.
+    pub(super) fn read_relations(&self, issue: &mut wire::Issue) -> Result<(), RemoteError> {
         self.read_on(RELATIONS, &issue.id, &mut issue.relations)?;
-        self.read_on(INVERSE_RELATIONS, &issue.id, &mut issue.inverse_relations)?;
-        Ok(issue)
+        self.read_on(INVERSE_RELATIONS, &issue.id, &mut issue.inverse_relations)
     }
 
     /// Adds what follows the page that is there.
@@ -58,8 +57,8 @@ impl Linear {
         if !patch.fields.keys().any(|field| field.is_relation()) {
             return Ok(changes);
         }
-        let issue = self.issue_page(id, None)?.ok_or_else(|| self.missing(id))?;
-        let issue = self.with_relations(issue)?;
+        let mut issue = self.issue_page(id, None)?.ok_or_else(|| self.missing(id))?;
+        self.read_relations(&mut issue)?;
         for (field, value) in patch.fields.iter().filter(|(field, _)| field.is_relation()) {
             let (added, removed) = match value {
                 FieldValue::Set(_) => patch.delta(*field),

@@ -1,7 +1,7 @@
 //! Linear's objects, and how they read in trackfs's terms.
 
 use crate::domain::{
-    issue::{Field, FieldValue, IssueFields, RemoteComment, RemoteIssue, RemoteState},
+    issue::{Field, FieldValue, IssueFields, ObjectKind, RemoteComment, RemoteIssue, RemoteState},
     schema::StatusKind,
 };
 use serde::Deserialize;
@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 
 /// Priority names, by Linear's number; 0 is none.
 pub(super) const PRIORITIES: [&str; 4] = ["urgent", "high", "medium", "low"];
+
+/// What Linear shows for a document without a title.
+const UNTITLED: &str = "Untitled";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,12 +49,38 @@ pub(super) struct Issue {
     project_milestone: Option<Named>,
     cycle: Option<CycleName>,
     parent: Option<Numbered>,
+    /// The first ones.
+    pub(super) attachments: Connection<Attachment>,
     /// In which it is the issue, the first ones.
     pub(super) relations: Connection<Relation>,
     /// In which it is the related issue, the first ones.
     pub(super) inverse_relations: Connection<Relation>,
     /// Only where the operation asks for them.
     pub(super) comments: Option<Connection<Comment>>,
+}
+
+/// A document, or a project with its description.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Text {
+    id: String,
+    slug_id: String,
+    url: String,
+    updated_at: String,
+    archived_at: Option<String>,
+    trashed: Option<bool>,
+    #[serde(alias = "name")]
+    title: String,
+    content: Option<String>,
+    project: Option<Named>,
+    /// A document may belong to an issue.
+    issue: Option<Numbered>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Attachment {
+    pub(super) id: String,
+    pub(super) url: String,
 }
 
 #[derive(Deserialize)]
@@ -205,6 +234,37 @@ impl<T: Clone> Clone for Connection<T> {
     }
 }
 
+impl Text {
+    pub(super) fn into_document(self) -> RemoteIssue {
+        let project = self.project.as_ref().map(|project| project.name.clone());
+        let parent = self.issue.as_ref().map(|issue| issue.identifier.clone());
+        let place = [(Field::Project, FieldValue::Text(project)), (Field::Parent, FieldValue::Text(parent))];
+        self.into_remote(ObjectKind::Document, place)
+    }
+
+    pub(super) fn into_project(self) -> RemoteIssue {
+        self.into_remote(ObjectKind::Project, [])
+    }
+
+    fn into_remote(self, kind: ObjectKind, more: impl IntoIterator<Item = (Field, FieldValue)>) -> RemoteIssue {
+        let title = if self.title.trim().is_empty() { UNTITLED } else { &self.title };
+        let mut fields = IssueFields::from([
+            (Field::Title, FieldValue::text(title)),
+            (Field::Body, FieldValue::text(self.content.unwrap_or_default())),
+        ]);
+        fields.extend(more);
+        RemoteIssue {
+            id: kind.id(self.id),
+            key: kind.id(self.slug_id),
+            url: self.url,
+            updated_at: self.updated_at,
+            archived: self.archived_at.is_some() || self.trashed == Some(true),
+            fields,
+            comments: Vec::new(),
+        }
+    }
+}
+
 impl Issue {
     /// `labels` are the names of `label_ids`.
     pub(super) fn into_remote(self, labels: BTreeSet<String>, comments: Vec<RemoteComment>) -> RemoteIssue {
@@ -241,6 +301,7 @@ impl Issue {
             (Field::BlockedBy, FieldValue::Set(self.tied(Field::BlockedBy).map(Relation::key).collect())),
             (Field::Related, FieldValue::Set(self.tied(Field::Related).map(Relation::key).collect())),
             (Field::DuplicateOf, FieldValue::Text(self.tied(Field::DuplicateOf).map(Relation::key).next())),
+            (Field::Attachments, FieldValue::Set(self.attachments.nodes.iter().map(|it| it.url.clone()).collect())),
         ];
         fields.into()
     }

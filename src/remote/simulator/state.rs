@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{
         Timestamp,
-        issue::{Capabilities, Field, FieldValue, IssueFields, MergeKind, RemoteComment, RemoteIssue},
+        issue::{Capabilities, Field, FieldValue, IssueFields, MergeKind, ObjectKind, RemoteComment, RemoteIssue},
         pull::RemotePull,
         schema::StatusKind,
     },
@@ -132,16 +132,27 @@ impl State {
         changed.iter().filter_map(|key| self.issues.get(key)).try_for_each(|issue| folder.write(issue))
     }
 
-    /// Makes an issue with every field, those not given at their defaults.
-    pub(super) fn create(&mut self, capabilities: &Capabilities, intent: Uuid, fields: &IssueFields) -> RemoteIssue {
+    /// Makes an object with every field of its kind, those not given at their defaults.
+    pub(super) fn create(
+        &mut self,
+        capabilities: &Capabilities,
+        intent: Uuid,
+        kind: ObjectKind,
+        fields: &IssueFields,
+    ) -> RemoteIssue {
         self.last_number += 1;
-        let key = self.flavour.key(self.last_number);
+        let key = match kind {
+            ObjectKind::Issue => self.flavour.key(self.last_number),
+            text => text.id(self.last_number),
+        };
+        let mut fields = self.completed(capabilities, fields);
+        fields.retain(|field, _| kind.has(*field));
         let issue = RemoteIssue {
-            id: self.new_id(&key, intent),
+            id: kind.id(self.new_id(&key, intent)),
             url: format!("https://simulator.invalid/{key}"),
             updated_at: self.tick(),
             archived: false,
-            fields: self.completed(capabilities, fields),
+            fields,
             comments: Vec::new(),
             key,
         };
@@ -160,7 +171,7 @@ impl State {
         }
         // A milestone stays behind in its project.
         let moved = issue.fields.get(&Field::Project) != self.get(id)?.fields.get(&Field::Project);
-        if moved && !patch.fields.contains_key(&Field::Milestone) {
+        if moved && issue.kind().has(Field::Milestone) && !patch.fields.contains_key(&Field::Milestone) {
             issue.fields.insert(Field::Milestone, FieldValue::Text(None));
         }
         Some(self.touch(issue))

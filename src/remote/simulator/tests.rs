@@ -26,7 +26,7 @@ fn every_change_has_a_later_time() {
 #[test]
 fn a_change_to_the_same_value_is_none() {
     let simulator = linear();
-    let issue = simulator.create(Uuid::new_v4(), &titled("a")).unwrap();
+    let issue = simulator.create(Uuid::new_v4(), ObjectKind::Issue, &titled("a")).unwrap();
     let patch = Patch { fields: titled("a"), base: issue.fields.clone() };
     assert_eq!(simulator.update(&issue.id, &patch).unwrap(), issue);
 }
@@ -45,7 +45,10 @@ fn a_fault_waits_for_a_call_that_it_fits() {
     simulator.inject(Fault::Offline);
     assert!(matches!(simulator.account(), Err(RemoteError::Offline { .. })));
     assert!(simulator.account().is_ok());
-    assert!(matches!(simulator.create(Uuid::new_v4(), &titled("a")), Err(RemoteError::Ambiguous { .. })));
+    assert!(matches!(
+        simulator.create(Uuid::new_v4(), ObjectKind::Issue, &titled("a")),
+        Err(RemoteError::Ambiguous { .. })
+    ));
     assert_eq!(simulator.issues().len(), 1);
     assert_eq!(simulator.writes(), ["create SIM-1"]);
 }
@@ -54,7 +57,7 @@ fn a_fault_waits_for_a_call_that_it_fits() {
 fn the_folder_holds_one_readable_file_an_issue() {
     let folder = tempfile::tempdir().unwrap();
     let simulator = linear().in_folder(folder.path()).unwrap();
-    let issue = simulator.create(Uuid::new_v4(), &titled("a")).unwrap();
+    let issue = simulator.create(Uuid::new_v4(), ObjectKind::Issue, &titled("a")).unwrap();
     let text = fs::read_to_string(folder.path().join("SIM-1.json")).unwrap();
     assert_eq!(serde_json::from_str::<RemoteIssue>(&text).unwrap(), issue);
     assert!(text.contains("\n  \"fields\": {\n    \"title\": \"a\""), "{text}");
@@ -102,9 +105,9 @@ fn another_run_goes_on_where_the_first_ended() {
     let folder = tempfile::tempdir().unwrap();
     let intent = Uuid::new_v4();
     let first = linear().in_folder(folder.path()).unwrap();
-    let issue = first.create(intent, &titled("a")).unwrap();
+    let issue = first.create(intent, ObjectKind::Issue, &titled("a")).unwrap();
     let second = linear().in_folder(folder.path()).unwrap();
-    assert_eq!(second.create(intent, &titled("a")).unwrap(), issue);
+    assert_eq!(second.create(intent, ObjectKind::Issue, &titled("a")).unwrap(), issue);
     let next = second.add(&titled("b"));
     assert_eq!(next.key, "SIM-2");
     assert!(next.updated_at > issue.updated_at);
