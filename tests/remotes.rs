@@ -215,12 +215,23 @@ fn a_remote_that_is_down_fails_no_file_operation_and_shows_in_status() {
 }
 
 #[test]
+fn a_spec_is_not_linked_where_no_documents_are_kept() {
+    let Some(server) = emulators::start_linear() else { return };
+    let workspace = with_linear(&server);
+    workspace.write("specs/a.md", "# A\n");
+    let output = workspace.trackfs(&["link", "specs/a.md", "linear"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("`remotes.linear.documents`"), "{said}");
+    assert_eq!(workspace.read("specs/a.md"), "# A\n");
+}
+
+#[test]
 fn a_document_of_linear_is_edited_linked_and_parted_from_as_a_spec() {
     let Some(server) = emulators::start_linear() else { return };
     let linear = ["linear", "--type", "linear", "--team", "SYN", "--url", &server.url, "--documents", "specs/linear"];
     let workspace = mounted_with(&linear, vec![("LINEAR_API_KEY", LINEAR_TOKEN.to_owned())]);
     let launch = "specs/linear/launch.md";
-    eventually("the project's description is a spec", || workspace.exists(launch).then_some(()));
+    eventually("the project's description is a spec", || workspace.dir.join(launch).exists().then_some(()));
     let project = key_of(&workspace, launch, "linear");
     assert_eq!(project, "project-launch");
 

@@ -37,11 +37,12 @@ pub struct NewArgs {
 Examples:
   trackfs link fix-login linear:ENG-42      the ticket and that issue are one from now on
   trackfs link fix-login github             a new issue is made from the ticket
+  trackfs link specs/login.md linear        a new document is made from the spec, where the remote has `documents`
 
 What both say differently is a conflict, and nothing is cleared on either side. The same by hand: `sync: {linear: ENG-42}`
 or `sync: {github: new}` in the ticket.")]
 pub struct LinkArgs {
-    /// The ticket: its path, name or key
+    /// The ticket: its path, name or key; or the path of a spec
     ticket: String,
     /// The remote, and the key of an issue that exists
     #[arg(value_name = "REMOTE[:KEY]")]
@@ -52,7 +53,7 @@ pub struct LinkArgs {
 #[command(after_help = "\
 The ticket then says `sync: {REMOTE: none}`, and is never made there again by itself; `trackfs link` ends that.")]
 pub struct UnlinkArgs {
-    /// The ticket: its path, name or key
+    /// The ticket: its path, name or key; or the path of a spec
     ticket: String,
     remote: String,
 }

@@ -43,9 +43,16 @@ impl Engine {
         bail!("there is no ticket {}{near}; say its path, its name or its key", name.said)
     }
 
+    /// The same, or the spec with this path: both can be on a tracker.
+    pub(super) fn ticket_or_spec(&self, name: &TicketName) -> anyhow::Result<WsPath> {
+        let is_spec =
+            |path: &&WsPath| self.store.snapshot(path).is_ok_and(|file| file.is_some_and(|file| file.is_spec()));
+        name.path.as_ref().filter(is_spec).cloned().map_or_else(|| self.ticket(name), Ok)
+    }
+
     pub(super) fn show(&self, name: &TicketName) -> anyhow::Result<ShowReport> {
         self.settler.settle_now()?;
-        let path = self.ticket(name)?;
+        let path = self.ticket_or_spec(name)?;
         let file = self.store.snapshot(&path)?.ok_or_else(|| anyhow!("{path} is gone"))?;
         let document = Document::parse(&self.root.read(&path)?);
         let mut urls = BTreeMap::new();

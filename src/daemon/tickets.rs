@@ -26,7 +26,13 @@ impl Engine {
         self.must_know(remote)?;
         self.whole_index()?;
         self.settle_and_commit(None)?;
-        let path = self.ticket(ticket)?;
+        let path = self.ticket_or_spec(ticket)?;
+        let is_spec = self.store.snapshot(&path)?.is_some_and(|file| file.is_spec());
+        if is_spec && self.config().remotes[remote].documents.is_none() {
+            bail!(
+                "{path} is a spec, and {remote} keeps no documents; say where: `remotes.{remote}.documents` in .trackfs/config.yaml"
+            );
+        }
         let before = self.tie(&path, remote)?;
         match (&before, key) {
             (Some(Tie::Key(old)), Some(new)) if old == new => {}
@@ -55,7 +61,7 @@ impl Engine {
         self.must_know(remote)?;
         self.whole_index()?;
         self.settle_and_commit(None)?;
-        let path = self.ticket(ticket)?;
+        let path = self.ticket_or_spec(ticket)?;
         self.set_tie(&path, remote, NONE)?;
         self.settle_and_commit(None)?;
         self.tied(path, Vec::new())
@@ -114,7 +120,8 @@ impl Engine {
     fn refuse_second_ticket(&self, path: &WsPath, remote: &str, key: &str) -> anyhow::Result<()> {
         for (other, snapshot) in self.store.snapshots()? {
             let tie = Tie::of(snapshot.fields.get("sync"), remote);
-            if other != *path && snapshot.is_ticket() && tie.as_ref().and_then(Tie::key) == Some(key) {
+            let is_one = snapshot.is_ticket() || snapshot.is_spec();
+            if other != *path && is_one && tie.as_ref().and_then(Tie::key) == Some(key) {
                 bail!("{key} of {remote} is {other} already; `trackfs unlink {other} {remote}` parts them first");
             }
         }

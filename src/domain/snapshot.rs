@@ -57,6 +57,10 @@ impl Snapshot {
         self.kind == Kind::Ticket
     }
 
+    pub fn is_spec(&self) -> bool {
+        self.kind == Kind::Spec
+    }
+
     /// A field's value where it is text.
     pub fn text(&self, field: &str) -> Option<&str> {
         self.fields.get(field)?.as_str()
