@@ -99,6 +99,7 @@ fn issue(number: usize, title: &str) -> RemoteIssue {
         ]
         .into(),
         comments: Vec::new(),
+        reactions: Default::default(),
     }
 }
 

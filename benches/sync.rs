@@ -138,6 +138,7 @@ fn from_rest(line: &str) -> RemoteIssue {
             (Field::Assignee, FieldValue::Text(issue["assignee"]["login"].as_str().map(str::to_owned))),
         ]),
         comments: entry["comments"].as_array().into_iter().flatten().map(comment).collect(),
+        reactions: Default::default(),
     }
 }
 
@@ -171,6 +172,7 @@ fn made_up(number: usize) -> RemoteIssue {
             (Field::Assignee, FieldValue::Text(None)),
         ]),
         comments: (0..4 + usize::from(number % 5 < 2)).map(comment).collect(),
+        reactions: Default::default(),
     }
 }
 

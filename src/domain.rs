@@ -33,6 +33,7 @@ pub mod snapshot;
 pub mod text;
 pub mod texts;
 pub mod tie;
+pub mod timeline;
 pub mod view;
 
 /// A frontmatter value: JSON's types, keys in the order of the file.

@@ -16,6 +16,7 @@ use crate::{
         Timestamp,
         issue::{Capabilities, Field, FieldValue, IssueFields, ObjectKind, RemoteComment, RemoteIssue},
         pull::RemotePull,
+        timeline::Happening,
     },
     workspace::config::{RemoteConfig, RemoteKind},
 };
@@ -134,6 +135,11 @@ pub trait Provider: Send + Sync {
     /// [`RemoteError::Invalid`] before anything is sent.
     fn delete_comment(&self, issue: &str, comment: &str) -> Result<(), RemoteError>;
 
+    /// What happened to an issue, oldest first, where the remote tells.
+    fn timeline(&self, _issue: &str) -> Result<Vec<Happening>, RemoteError> {
+        Ok(Vec::new())
+    }
+
     /// What the last answer said about the rate limit; of several limits the scarcest.
     fn budget(&self) -> Option<Budget> {
         None
@@ -197,6 +203,10 @@ impl<P: Provider + ?Sized> Provider for Arc<P> {
 
     fn delete_comment(&self, issue: &str, comment: &str) -> Result<(), RemoteError> {
         (**self).delete_comment(issue, comment)
+    }
+
+    fn timeline(&self, issue: &str) -> Result<Vec<Happening>, RemoteError> {
+        (**self).timeline(issue)
     }
 
     fn budget(&self) -> Option<Budget> {

@@ -59,7 +59,16 @@ impl From<Side> for RemoteIssue {
 
 fn issue(archived: bool, fields: IssueFields, comments: Vec<RemoteComment>) -> RemoteIssue {
     let (id, key) = ("id".to_owned(), "ENG-1".to_owned());
-    RemoteIssue { id, key, url: String::new(), updated_at: String::new(), archived, fields, comments }
+    RemoteIssue {
+        id,
+        key,
+        url: String::new(),
+        updated_at: String::new(),
+        archived,
+        fields,
+        comments,
+        reactions: Default::default(),
+    }
 }
 
 fn remote_comment(id: &str, body: &str) -> RemoteComment {

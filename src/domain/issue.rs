@@ -227,6 +227,9 @@ pub struct RemoteIssue {
     /// In the order they were written.
     #[serde(default)]
     pub comments: Vec<RemoteComment>,
+    /// How many people reacted how, where that is shown; nobody here changes it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reactions: BTreeMap<String, u64>,
 }
 
 impl RemoteIssue {
@@ -237,7 +240,7 @@ impl RemoteIssue {
     /// What is left of an object that its ticket was unlinked from: nothing is agreed, and it is not wanted as a file
     /// until a ticket names its key again.
     pub fn let_go(&self) -> Self {
-        Self { fields: IssueFields::new(), comments: Vec::new(), ..self.clone() }
+        Self { fields: IssueFields::new(), comments: Vec::new(), reactions: BTreeMap::new(), ..self.clone() }
     }
 
     pub fn is_let_go(&self) -> bool {

@@ -9,6 +9,7 @@ mod blockers;
 mod bulk;
 mod fields;
 mod listing;
+mod timeline;
 mod wire;
 
 use super::{
@@ -21,6 +22,7 @@ use crate::{
     domain::{
         issue::{Capabilities, Field, FieldValue, IssueFields, ObjectKind, RemoteComment, RemoteIssue, RemoteState},
         schema::StatusKind,
+        timeline::Happening,
     },
     workspace::config::{RemoteConfig, TokenSource},
 };
@@ -53,6 +55,8 @@ pub(super) struct Github {
     create_labels: bool,
     /// Whether pull requests are listed.
     pulls: bool,
+    /// Whether reactions are read.
+    timeline: bool,
     login: OnceLock<Option<String>>,
     types: OnceLock<Vec<String>>,
     listings: Listings,
@@ -100,9 +104,9 @@ impl Github {
         };
         let http = Http::new(remote, api, bearer, tokens, headers)?;
         let (owner, repo) = (owner.to_owned(), name.to_owned());
-        let (create_labels, pulls, listings) = (config.create_labels, config.pulls, Listings::default());
-        let (login, types) = Default::default();
-        Ok(Self { http, app, owner, repo, create_labels, pulls, login, types, listings })
+        let (create_labels, pulls, timeline) = (config.create_labels, config.pulls, config.timeline);
+        let (login, types, listings) = Default::default();
+        Ok(Self { http, app, owner, repo, create_labels, pulls, timeline, login, types, listings })
     }
 
     fn url(&self, below: &[&str]) -> Url {
@@ -279,6 +283,10 @@ impl Provider for Github {
 
     fn changed_since(&self, since: Option<&str>, page: Option<&PageToken>) -> Result<Page, RemoteError> {
         self.list(since, page)
+    }
+
+    fn timeline(&self, issue: &str) -> Result<Vec<Happening>, RemoteError> {
+        self.timeline_of(issue)
     }
 
     fn fetch(&self, id: &str) -> Result<Option<RemoteIssue>, RemoteError> {

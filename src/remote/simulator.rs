@@ -12,6 +12,7 @@ use super::{Lost, Page, PageToken, Patch, Provider, RemoteError, Search, http::E
 use crate::domain::{
     issue::{Capabilities, Field, FieldValue, IssueFields, ObjectKind, RemoteComment, RemoteIssue},
     pull::RemotePull,
+    timeline::Happening,
 };
 use folder::Folder;
 use parking_lot::Mutex;
@@ -128,6 +129,11 @@ impl Simulator {
     /// Opens a pull request, or changes the one of that number.
     pub fn propose(&self, pull: RemotePull) {
         self.directly(|state| state.propose(pull));
+    }
+
+    /// Lets this have happened to an issue.
+    pub fn narrate(&self, key: &str, happenings: Vec<Happening>) {
+        self.directly(|state| state.happenings.insert(key.to_owned(), happenings));
     }
 
     /// Every issue as it is now, by key.
@@ -282,6 +288,13 @@ impl Provider for Simulator {
             let pulls = if page.is_none() { state.pulls_since(since) } else { Vec::new() };
             let page = self.next_page(state, listing).ok_or_else(|| self.missing("page"))?;
             Ok(Page { pulls, ..page })
+        })
+    }
+
+    fn timeline(&self, issue: &str) -> Result<Vec<Happening>, RemoteError> {
+        self.call(Effect::Read, |state| {
+            let key = &state.get(issue).ok_or_else(|| self.missing(issue))?.key;
+            Ok(state.happenings.get(key).cloned().unwrap_or_default())
         })
     }
 

@@ -10,7 +10,10 @@ use crate::{
         path::WsPath,
         snapshot::ContentHash,
     },
-    workspace::store::{Store, StoreError},
+    workspace::{
+        config::RemoteConfig,
+        store::{Store, StoreError},
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,8 +31,11 @@ pub struct Memory {
     pub rendered_comments: BTreeMap<String, ContentHash>,
     /// The file of each own comment, by id: tells a removed one from one that never was.
     pub comments: BTreeMap<String, WsPath>,
-    /// What was written into the files of pull requests.
-    pub pulls: BTreeMap<WsPath, ContentHash>,
+    /// What was written into the files that are only to be read.
+    #[serde(alias = "pulls")]
+    pub readings: BTreeMap<WsPath, ContentHash>,
+    /// What each timeline was written for, by the issue's id.
+    pub timelines: BTreeMap<String, ContentHash>,
     /// What the remote did not take, by path.
     pub refusals: BTreeMap<WsPath, Refusal>,
     pub conflicts: Vec<Conflict>,
@@ -37,8 +43,23 @@ pub struct Memory {
     pub listed: Option<Timestamp>,
     /// Fields that are read since then.
     pub fields: BTreeSet<Field>,
-    /// Whether documents and projects are.
+    /// What else is.
+    pub extent: Extent,
+}
+
+/// What a listing reads besides issues as tickets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Extent {
+    /// Documents and projects.
     pub texts: bool,
+    /// Reactions.
+    pub timelines: bool,
+}
+
+impl Extent {
+    pub fn of(config: &RemoteConfig) -> Self {
+        Self { texts: config.documents.is_some(), timelines: config.timeline }
+    }
 }
 
 /// Something that the remote did not take: not sent again for a while, unless what led to it changes.

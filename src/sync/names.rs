@@ -119,6 +119,7 @@ mod tests {
             archived: false,
             fields: fields.iter().map(|(field, text)| (*field, FieldValue::text(*text))).collect(),
             comments: Vec::new(),
+            reactions: Default::default(),
         }
     }
 

@@ -23,10 +23,10 @@ pub fn problems(root: &Root, store: &Store, remote: &str, config: &RemoteConfig)
         OutboxState::Pending | OutboxState::Sent => None,
     };
     let mut problems: Vec<_> = entries.filter_map(problem).collect();
-    if config.pulls {
-        for (path, written) in Memory::load(store, remote)?.pulls {
+    if config.pulls || config.timeline {
+        for (path, written) in Memory::load(store, remote)?.readings {
             if store.snapshot(&path)?.is_some_and(|snapshot| snapshot.content != written) {
-                problems.push(edited_pull(remote, path));
+                problems.push(edited_reading(remote, path));
             }
         }
     }
@@ -53,8 +53,8 @@ fn unclear(entry: OutboxEntry) -> Option<Problem> {
     Some(Problem::of_file(entry.path.clone(), Severity::Warning, "remote-unclear", entry.last_error?, help))
 }
 
-fn edited_pull(remote: &str, path: WsPath) -> Problem {
-    let message = format!("it shows a pull request of {remote}, and what is edited here is not sent");
+fn edited_reading(remote: &str, path: WsPath) -> Problem {
+    let message = format!("it shows what {remote} says, and what is edited here is not sent");
     let help = "the next change there overwrites it".to_owned();
     Problem::of_file(path, Severity::Warning, "read-only", message, help)
 }

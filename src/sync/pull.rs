@@ -8,6 +8,7 @@ use super::{
     conflict::States,
     cycle::{Cycle, names},
     files::{HeldBack, WriteError},
+    memory::Extent,
     names::object_paths,
     tickets::{Absence, Found, Ticket},
 };
@@ -37,6 +38,7 @@ impl Cycle<'_> {
         let left: Vec<RemoteIssue> =
             self.memory.unapplied.values().filter(|issue| !heard.contains(&issue.id)).cloned().collect();
         left.into_iter().try_for_each(|issue| self.apply(issue))?;
+        self.take_timelines()?;
         self.flush()
     }
 
@@ -74,18 +76,19 @@ impl Cycle<'_> {
             self.ask_for_missing(&heard)?;
             self.memory.listed = Some(self.now());
             self.memory.fields = self.capabilities.fields.clone();
-            self.memory.texts = self.has_texts();
+            self.memory.extent = Extent::of(&self.sync.parts.config);
             self.volatile.unknown_keys = self.unknown_keys();
         }
         self.advance(newest)?;
         Ok(heard)
     }
 
-    /// Everything is listed at first, once a day, when there is a field that was not read before, or texts were not, and when a
+    /// Everything is listed at first, once a day, when there is a field, or something else, that was not read before, and when a
     /// ticket is linked to a key that was never heard of.
     fn is_full_due(&self) -> bool {
         let due = |listed: Timestamp| self.now().duration_since(listed).unsigned_abs() >= FULL;
-        let is_read = self.capabilities.fields.is_subset(&self.memory.fields) && self.memory.texts == self.has_texts();
+        let is_read = self.capabilities.fields.is_subset(&self.memory.fields)
+            && self.memory.extent == Extent::of(&self.sync.parts.config);
         !is_read || self.memory.listed.is_none_or(due) || !self.unknown_keys().is_subset(&self.volatile.unknown_keys)
     }
 

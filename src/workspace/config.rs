@@ -131,6 +131,9 @@ pub struct RemoteConfig {
     /// GitHub: whether pull requests are shown as files, to read only.
     #[serde(default, skip_serializing_if = "is_false")]
     pub pulls: bool,
+    /// GitHub: whether what happened to issues, and how people reacted, is shown as files, to read only.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub timeline: bool,
     /// Linear: folder below `specs` for its documents and the descriptions of its projects; `None`: they stay there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documents: Option<WsPath>,
@@ -294,6 +297,7 @@ impl RemoteConfig {
             create: true,
             create_labels: false,
             pulls: false,
+            timeline: false,
             documents: None,
             statuses: BTreeMap::new(),
             as_labels: BTreeMap::new(),
@@ -330,6 +334,9 @@ impl RemoteConfig {
             RemoteKind::Github if self.repo.is_none() => missing("repo: owner/name"),
             RemoteKind::Linear if self.team.is_none() => missing("team: KEY"),
             RemoteKind::Linear if self.pulls => Err(format!("`remotes.{name}.pulls`: Linear has no pull requests")),
+            RemoteKind::Linear if self.timeline => {
+                Err(format!("`remotes.{name}.timeline`: it is read of GitHub's issues alone"))
+            }
             RemoteKind::Simulator if self.url.is_none() => missing("url: folder of its state"),
             _ => Ok(()),
         }

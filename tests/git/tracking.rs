@@ -16,6 +16,7 @@ pub fn issue(id: &str, title: &str) -> RemoteIssue {
         archived: false,
         fields: [(Field::Title, FieldValue::text(title))].into(),
         comments: Vec::new(),
+        reactions: Default::default(),
     }
 }
 

@@ -405,3 +405,16 @@ fn the_repositories_that_a_token_can_see_can_be_chosen_from() {
     let place = Place { name: "o/used".into(), about: "About it".into() };
     assert_eq!(places("hub", &at("ghp_alice")).unwrap(), [place]);
 }
+
+#[test]
+fn the_timeline_of_an_issue_tells_who_did_what() {
+    let Some(remote) = fixture::github() else { return };
+    let issue = remote.create("Told");
+    let fields = [(Field::Title, FieldValue::text("Told anew")), (Field::Status, FieldValue::text("closed"))].into();
+    let now = remote.provider.update(&issue.id, &Patch { fields, base: issue.fields.clone() }).unwrap();
+    let told = remote.provider.timeline(&now.id).unwrap();
+    let what: Vec<&str> = told.iter().map(|happening| happening.what.as_str()).collect();
+    assert!(what.contains(&"opened") && what.iter().any(|what| what.starts_with("closed")), "{what:?}");
+    assert!(told.iter().all(|happening| happening.by == "alice" && happening.at.contains('T')), "{told:?}");
+    assert!(matches!(remote.provider.timeline("99999"), Err(RemoteError::NotFound { .. })));
+}

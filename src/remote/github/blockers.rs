@@ -1,6 +1,6 @@
 //! Dependencies: the issues that block an issue. An issue tells how many there are; which, costs a request.
 
-use super::{Github, wire, with_query};
+use super::{Github, timeline::reactions, wire, with_query};
 use crate::{
     domain::issue::{Field, FieldValue, RemoteComment, RemoteIssue},
     remote::{Patch, RemoteError, http::Effect, text},
@@ -12,12 +12,13 @@ impl Github {
     /// The issue with these comments, and with what blocks it.
     pub(super) fn with_blockers(
         &self,
-        issue: wire::Issue,
+        mut issue: wire::Issue,
         comments: Vec<RemoteComment>,
     ) -> Result<RemoteIssue, RemoteError> {
         let blockers = if issue.is_blocked() { self.blockers(&issue.number.to_string())? } else { Some(Vec::new()) };
         let keys = blockers.map(|all| all.iter().map(|blocker| blocker.key_in(issue.repository())).collect());
-        let mut complete = RemoteIssue { comments, ..issue.into_remote() };
+        let reactions = if self.timeline { reactions(issue.reactions.take()) } else { Default::default() };
+        let mut complete = RemoteIssue { comments, reactions, ..issue.into_remote() };
         match (keys, complete.fields.get_mut(&Field::BlockedBy)) {
             (Some(keys), Some(value)) => *value = FieldValue::Set(keys),
             (None, _) => drop(complete.fields.remove(&Field::BlockedBy)),

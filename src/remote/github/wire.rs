@@ -13,6 +13,7 @@ use crate::{
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 pub(super) struct Issue {
@@ -48,6 +49,8 @@ pub(super) struct Issue {
     issue_dependencies_summary: Option<Dependencies>,
     #[serde(default)]
     pub(super) comments: u64,
+    #[serde(default)]
+    pub(super) reactions: Option<BTreeMap<String, Value>>,
     pub(super) created_at: String,
     pub(super) updated_at: String,
     /// Present on pull requests, which the issue endpoints list too.
@@ -194,6 +197,7 @@ impl Issue {
             archived: false,
             fields,
             comments: Vec::new(),
+            reactions: Default::default(),
         }
     }
 

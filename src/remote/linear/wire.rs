@@ -261,6 +261,7 @@ impl Text {
             archived: self.archived_at.is_some() || self.trashed == Some(true),
             fields,
             comments: Vec::new(),
+            reactions: Default::default(),
         }
     }
 }
@@ -279,6 +280,7 @@ impl Issue {
             key: self.identifier,
             url: self.url,
             comments,
+            reactions: Default::default(),
         }
     }
 

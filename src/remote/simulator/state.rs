@@ -14,6 +14,7 @@ use crate::{
         issue::{Capabilities, Field, FieldValue, IssueFields, MergeKind, ObjectKind, RemoteComment, RemoteIssue},
         pull::RemotePull,
         schema::StatusKind,
+        timeline::Happening,
     },
     remote::{Patch, text},
 };
@@ -48,6 +49,8 @@ pub(super) struct State {
     made: BTreeMap<String, String>,
     /// By number; only in memory.
     pulls: BTreeMap<u64, RemotePull>,
+    /// By key; only in memory.
+    pub(super) happenings: BTreeMap<String, Vec<Happening>>,
 }
 
 impl State {
@@ -66,6 +69,7 @@ impl State {
             last_comment: 0,
             made: BTreeMap::new(),
             pulls: BTreeMap::new(),
+            happenings: BTreeMap::new(),
         }
     }
 
@@ -154,6 +158,7 @@ impl State {
             archived: false,
             fields,
             comments: Vec::new(),
+            reactions: Default::default(),
             key,
         };
         self.store(issue)
