@@ -151,9 +151,7 @@ impl Catalog {
 
     /// The tickets that a link may mean: those whose file has the name or, if there are none, those with such a key.
     pub fn meant_by(&self, link: &str) -> impl Iterator<Item = &Arc<Card>> {
-        let entries = self.texts.get(link).map_or(&[][..], Vec::as_slice);
-        let role = if entries.iter().any(|(role, _)| *role == Role::Name) { Role::Name } else { Role::Key };
-        entries.iter().filter(move |(found, _)| *found == role).map(|(_, card)| card)
+        meant(self.texts.get(link).map_or(&[][..], Vec::as_slice))
     }
 
     fn remove(&mut self, path: &WsPath) -> Option<Arc<Card>> {
@@ -186,6 +184,12 @@ impl Catalog {
         let namesakes = self.texts.get(path.stem()).map_or(0, Vec::len) as u32;
         std::iter::once(1).chain(namesakes + 1..).find(is_free).expect("the numbers do not end")
     }
+}
+
+/// Of those that one text is something to, the tickets that a link with it may mean.
+fn meant(entries: &[(Role, Arc<Card>)]) -> impl Iterator<Item = &Arc<Card>> {
+    let role = if entries.iter().any(|(role, _)| *role == Role::Name) { Role::Name } else { Role::Key };
+    entries.iter().filter(move |(found, _)| *found == role).map(|(_, card)| card)
 }
 
 /// Every text under which a card is found.

@@ -2,7 +2,7 @@
 //!
 //! A link that may mean several tickets means each of them.
 
-use super::{Card, Catalog, Role, Word};
+use super::{Card, Catalog, Role, Word, meant};
 use crate::domain::{path::WsPath, schema::StatusKind};
 use std::{
     collections::{BTreeMap, HashSet},
@@ -10,6 +10,9 @@ use std::{
     iter,
     sync::Arc,
 };
+
+/// Every way to name a ticket that is a link to it.
+const LINKING: [Role; 3] = [Role::Parent, Role::Blocker, Role::Link];
 
 /// Parents of parents that are looked at.
 const MAX_DEPTH: usize = 1000;
@@ -34,10 +37,7 @@ impl Catalog {
     /// Whether somebody could begin with it: nobody has, nothing is in its way, and it is not done by way of other tickets.
     pub fn is_ready(&self, card: &Card) -> bool {
         let is_waiting = !matches!(self.kind_of(card), Some(kind) if kind.is_closed() || kind == StatusKind::Started);
-        is_waiting
-            && card.value("assignee").is_empty()
-            && !self.is_blocked(card)
-            && !self.children(card).any(|child| self.is_open(child))
+        is_waiting && card.value("assignee").is_empty() && !self.is_blocked(card) && !self.has_open_child(card)
     }
 
     /// Whether nobody has looked at it yet: it is open, not begun, and has neither priority nor assignee.
@@ -78,9 +78,20 @@ impl Catalog {
     }
 
     /// The tickets below this one, ordered by path.
-    pub fn children(&self, card: &Card) -> impl Iterator<Item = &Arc<Card>> {
-        let is_child = |child: &&Arc<Card>| self.parent(child).is_some_and(|parent| parent.path == card.path);
-        self.referring(card, &[Role::Parent]).into_values().filter(is_child)
+    pub fn children<'c>(&'c self, card: &'c Card) -> impl Iterator<Item = &'c Arc<Card>> {
+        self.referring(card, &[Role::Parent]).into_values().filter(|child| self.is_child(child, card))
+    }
+
+    pub fn has_children(&self, card: &Card) -> bool {
+        self.naming(card, &[Role::Parent]).any(|child| self.is_child(child, card))
+    }
+
+    fn has_open_child(&self, card: &Card) -> bool {
+        self.naming(card, &[Role::Parent]).any(|child| self.is_open(child) && self.is_child(child, card))
+    }
+
+    fn is_child(&self, child: &Card, of: &Card) -> bool {
+        self.parent(child).is_some_and(|parent| parent.path == of.path)
     }
 
     /// The tickets that this one waits for.
@@ -89,27 +100,42 @@ impl Catalog {
     }
 
     /// The tickets that this one names: in its text, as parent, as blocker, or in any other link. Ordered by path.
-    pub fn links(&self, card: &Card) -> impl Iterator<Item = &Arc<Card>> {
+    pub fn links<'c>(&'c self, card: &'c Card) -> impl Iterator<Item = &'c Arc<Card>> {
+        self.named_by(card).map(|other| (&other.path, other)).collect::<BTreeMap<_, _>>().into_values()
+    }
+
+    pub fn has_links(&self, card: &Card) -> bool {
+        self.named_by(card).next().is_some()
+    }
+
+    /// Whom this ticket names, in no order, and perhaps some of them twice.
+    fn named_by<'c>(&'c self, card: &'c Card) -> impl Iterator<Item = &'c Arc<Card>> {
         let named = card.links().chain(card.values("parent")).chain(card.values("blocked_by"));
-        let found = named.flat_map(|name| self.meant_by(name)).filter(|other| other.path != card.path);
-        found.map(|other| (&other.path, other)).collect::<BTreeMap<_, _>>().into_values()
+        named.flat_map(|name| self.meant_by(name)).filter(|other| other.path != card.path)
     }
 
     /// The tickets that name this one, ordered by path.
-    pub fn backlinks(&self, card: &Card) -> impl Iterator<Item = &Arc<Card>> {
-        self.referring(card, &[Role::Parent, Role::Blocker, Role::Link]).into_values()
+    pub fn backlinks<'c>(&'c self, card: &'c Card) -> impl Iterator<Item = &'c Arc<Card>> {
+        self.referring(card, &LINKING).into_values()
+    }
+
+    pub fn has_backlinks(&self, card: &Card) -> bool {
+        self.naming(card, &LINKING).next().is_some()
     }
 
     /// Who names this ticket in one of these ways, by path.
-    fn referring<'c>(&'c self, card: &Card, roles: &[Role]) -> BTreeMap<&'c WsPath, &'c Arc<Card>> {
+    fn referring<'c>(&'c self, card: &'c Card, roles: &'static [Role]) -> BTreeMap<&'c WsPath, &'c Arc<Card>> {
+        self.naming(card, roles).map(|other| (&other.path, other)).collect()
+    }
+
+    /// The same in no order, and perhaps some of them twice: to ask whether there is any.
+    fn naming<'c>(&'c self, card: &'c Card, roles: &'static [Role]) -> impl Iterator<Item = &'c Arc<Card>> {
         let names = iter::once(card.path.stem()).chain(card.keys().map(|(_, key)| key));
-        let mut found = BTreeMap::new();
-        for name in names.filter(|name| self.meant_by(name).any(|meant| meant.path == card.path)) {
-            let entries = self.texts.get(name).map_or(&[][..], Vec::as_slice);
-            let referring = entries.iter().filter(|(role, other)| roles.contains(role) && other.path != card.path);
-            found.extend(referring.map(|(_, other)| (&other.path, other)));
-        }
-        found
+        let entries = names.map(|name| self.texts.get(name).map_or(&[][..], Vec::as_slice));
+        let refers = |entries: &&[(Role, Arc<Card>)]| entries.iter().any(|(role, _)| roles.contains(role));
+        let means = |entries: &&[(Role, Arc<Card>)]| meant(entries).any(|meant| meant.path == card.path);
+        let found = entries.filter(refers).filter(means).flatten();
+        found.filter(|(role, other)| roles.contains(role) && other.path != card.path).map(|(_, other)| other)
     }
 
     /// The place of a value among those that the schema lists for a field, if it lists any.

@@ -214,7 +214,7 @@ impl Shown<'_> {
         self.catalog.cards().filter(|card| !card.is_note())
     }
 
-    fn tree(&self, above: Option<&Card>) -> Vec<&Arc<Card>> {
+    fn tree<'s>(&'s self, above: Option<&'s Card>) -> Vec<&'s Arc<Card>> {
         match above {
             Some(card) => self.catalog.children(card).collect(),
             None => self.tickets().filter(|card| self.catalog.parent(card).is_none()).collect(),
@@ -222,13 +222,13 @@ impl Shown<'_> {
     }
 
     fn has_children(&self, card: &Card) -> bool {
-        self.catalog.children(card).next().is_some()
+        self.catalog.has_children(card)
     }
 
     fn is_linked(&self, card: &Card, out: bool) -> bool {
         match out {
-            true => self.catalog.links(card).next().is_some(),
-            false => self.catalog.backlinks(card).next().is_some(),
+            true => self.catalog.has_links(card),
+            false => self.catalog.has_backlinks(card),
         }
     }
 
