@@ -3,6 +3,8 @@
 //! Each law gets a [`Fixture`] of its own: a repository or a stretch of time that no other law writes in, reached through
 //! a proxy that can lose an answer. Where a stand-in is known to differ from production, the law says so beside the exclusion.
 
+#[path = "providers/documented.rs"]
+mod documented;
 #[path = "support/emulators.rs"]
 mod emulators;
 #[path = "providers/fixture.rs"]

@@ -1,6 +1,7 @@
 //! A provider with a remote behind it, and what others do there.
 
 use crate::{
+    documented,
     emulators::{Server, start_github, start_linear},
     proxy::{Proxy, Spoil},
 };
@@ -63,6 +64,16 @@ enum Behind {
     Simulator(Arc<Simulator>),
     Github { server: &'static Server, proxy: Proxy, repo: String },
     Linear { server: &'static Server, proxy: Proxy },
+}
+
+/// Whatever a law was about, GitHub has been sent nothing that it does not document.
+impl Drop for Behind {
+    fn drop(&mut self) {
+        if let (Self::Github { proxy, .. }, false) = (&*self, std::thread::panicking()) {
+            let faults: Vec<String> = proxy.sent().iter().filter_map(|request| documented::fault(request)).collect();
+            assert!(faults.is_empty(), "{faults:#?}");
+        }
+    }
 }
 
 impl Fixture {
