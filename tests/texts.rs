@@ -116,7 +116,9 @@ fn a_new_spec_in_the_folder_becomes_a_document_once_and_only_where_it_can_be_one
     scene.world.write("specs/elsewhere.md", "# Stays here\n");
     scene.world.write("specs/asked.md", "---\nproject: Launch\nsync: {eng: new}\n---\n# Asked for\n");
     scene.world.write("specs/eng/nowhere.md", "# In no project\n");
+    scene.world.write("specs/eng/figures.csv", "---\nproject: Launch\n---\na,b\n");
     let report = scene.cycle();
+    assert_eq!(report.refused.len(), 1, "{report:?}");
     let refused = &report.refused[0];
     assert_eq!(refused.path.as_ref().map(|path| path.as_str()), Some("specs/eng/nowhere.md"));
     assert!(refused.reason.contains("project"), "{refused:?}");

@@ -195,8 +195,8 @@ impl Cycle<'_> {
             Some(tie) => tie == Tie::New,
             None => self.is_home_of(path) && !self.is_elsewhere(path),
         };
-        let is_fit = |snapshot: &Snapshot| {
-            kind_of(snapshot).is_some_and(|kind| self.is_synced(kind))
+        let is_fit = |path: &WsPath, snapshot: &Snapshot| {
+            kind_of(path, snapshot).is_some_and(|kind| self.is_synced(kind))
                 && snapshot.problems.iter().all(|problem| problem.severity == Severity::Warning)
         };
         let read = |path: &WsPath| match self.read(path) {
@@ -206,7 +206,7 @@ impl Cycle<'_> {
             _ => None,
         };
         // What costs least is asked first: most files are comments, and most tickets are linked.
-        let fit = self.tickets.files.iter().filter(|(_, snapshot)| is_fit(snapshot)).map(|(path, _)| path);
+        let fit = self.tickets.files.iter().filter(|(path, snapshot)| is_fit(path, snapshot)).map(|(path, _)| path);
         let new = fit.filter(|path| !taken.contains(path) && is_wanted(path));
         let mut fresh: Vec<Ticket> = new.filter_map(read).collect();
         let parents: BTreeMap<String, Option<String>> =

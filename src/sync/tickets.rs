@@ -219,7 +219,9 @@ impl Cycle<'_> {
         let Some(snapshot) = self.tickets.files.get(path) else {
             return Found::Busy(path.clone(), "it has not settled yet");
         };
-        let Some(kind) = kind_of(snapshot) else { return Found::Busy(path.clone(), misplaced(ObjectKind::Issue)) };
+        let Some(kind) = kind_of(path, snapshot) else {
+            return Found::Busy(path.clone(), misplaced(ObjectKind::Issue));
+        };
         let Some((bytes, document)) = self.settled(path, snapshot) else {
             return Found::Busy(path.clone(), "it has not settled yet");
         };
@@ -288,11 +290,11 @@ impl Cycle<'_> {
     }
 }
 
-/// What a file would be made as on a tracker, if it can be.
-pub(super) fn kind_of(snapshot: &Snapshot) -> Option<ObjectKind> {
+/// What a file would be made as on a tracker, if it can be: what lies beside specs, tables and pictures, is none.
+pub(super) fn kind_of(path: &WsPath, snapshot: &Snapshot) -> Option<ObjectKind> {
     match snapshot.kind {
         Kind::Ticket => Some(ObjectKind::Issue),
-        Kind::Spec => Some(ObjectKind::Document),
+        Kind::Spec if path.extension() == Some("md") => Some(ObjectKind::Document),
         _ => None,
     }
 }
