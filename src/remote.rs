@@ -100,7 +100,8 @@ pub trait Provider: Send + Sync {
     fn account(&self) -> Result<String, RemoteError>;
 
     /// One page of the issues updated at or after `since` (the remote's own time), archived ones included, each with
-    /// all its comments; and, where the configuration has a folder for them, of the documents and projects. The order may be any; pages may overlap. `since` is the same for every page of a listing.
+    /// all its comments; and, where the configuration has a folder for them, of the documents and projects. The order may
+    /// be any; pages may overlap. `since` is the same for every page of a listing.
     fn changed_since(&self, since: Option<&str>, page: Option<&PageToken>) -> Result<Page, RemoteError>;
 
     /// One issue as it is now, by `id`; `None` when it does not exist (any more). Never served from a lagging index.

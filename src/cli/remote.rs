@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     daemon::Location,
-    domain::path::WsPath,
+    domain::path::{BadPath, WsPath},
     remote::{self, connect, places},
     workspace::{
         config::{AppConfig, Config, KeySource, RemoteConfig, RemoteKind, TokenSource},
@@ -285,7 +285,6 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
     if let Some(repo) = repo.as_deref().filter(|repo| matches!(kind, Kind::Github) && !wizard::is_repository(repo)) {
         return Err(advise(format!("{repo:?} is no repository; nothing was written"), "say --repo OWNER/REPO"));
     }
-    let folder_at = |text: &str| WsPath::new(text.trim_end_matches('/'));
     let folder = folder_at(&folder.unwrap_or_else(|| format!("tickets/{name}")))?;
     let documents = documents.as_deref().map(folder_at).transpose()?;
     let url = match kind {
@@ -304,6 +303,11 @@ fn remote_of(args: AddArgs) -> anyhow::Result<(String, RemoteConfig)> {
         (None, None, None, None) => TokenSource::Default,
     };
     Ok((name, RemoteConfig { repo, team, url, token, documents, ..RemoteConfig::new(kind.into(), folder) }))
+}
+
+/// A folder as people write it, with or without a slash at its end.
+fn folder_at(text: &str) -> Result<WsPath, BadPath> {
+    WsPath::new(text.trim_end_matches('/'))
 }
 
 /// Whether a remote can be called so.

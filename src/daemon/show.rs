@@ -45,9 +45,14 @@ impl Engine {
 
     /// The same, or the spec with this path: both can be on a tracker.
     pub(super) fn ticket_or_spec(&self, name: &TicketName) -> anyhow::Result<WsPath> {
-        let is_spec =
-            |path: &&WsPath| self.store.snapshot(path).is_ok_and(|file| file.is_some_and(|file| file.is_spec()));
-        name.path.as_ref().filter(is_spec).cloned().map_or_else(|| self.ticket(name), Ok)
+        match &name.path {
+            Some(path) if self.is_spec(path)? => Ok(path.clone()),
+            _ => self.ticket(name),
+        }
+    }
+
+    pub(super) fn is_spec(&self, path: &WsPath) -> anyhow::Result<bool> {
+        Ok(self.store.snapshot(path)?.is_some_and(|file| file.is_spec()))
     }
 
     pub(super) fn show(&self, name: &TicketName) -> anyhow::Result<ShowReport> {

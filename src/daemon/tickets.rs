@@ -27,8 +27,7 @@ impl Engine {
         self.whole_index()?;
         self.settle_and_commit(None)?;
         let path = self.ticket_or_spec(ticket)?;
-        let is_spec = self.store.snapshot(&path)?.is_some_and(|file| file.is_spec());
-        if is_spec && self.config().remotes[remote].documents.is_none() {
+        if self.is_spec(&path)? && self.config().remotes[remote].documents.is_none() {
             bail!(
                 "{path} is a spec, and {remote} keeps no documents; say where: `remotes.{remote}.documents` in .trackfs/config.yaml"
             );

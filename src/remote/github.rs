@@ -134,11 +134,11 @@ impl Github {
         self.http.json(Effect::Write, &reply)
     }
 
-    /// Hands on every comment of a listing, in its order.
-    fn each_comment(&self, url: Url, mut take: impl FnMut(wire::Comment)) -> Result<(), RemoteError> {
+    /// Hands on everything in a listing, in its order, a hundred a request.
+    fn each<T: DeserializeOwned>(&self, url: Url, mut take: impl FnMut(T)) -> Result<(), RemoteError> {
         let mut url = Some(with_query(url, &[("per_page", "100")]));
         while let Some(page) = url {
-            let (listed, reply) = self.get::<Vec<wire::Comment>>(page)?;
+            let (listed, reply) = self.get::<Vec<T>>(page)?;
             listed.into_iter().for_each(&mut take);
             url = self.next(&reply)?;
         }
@@ -149,7 +149,7 @@ impl Github {
     fn comments(&self, number: &str) -> Result<Vec<RemoteComment>, RemoteError> {
         let mut comments = Vec::new();
         let url = self.url(&["issues", number, "comments"]);
-        self.each_comment(url, |comment| comments.push(comment.into_remote()))?;
+        self.each(url, |comment: wire::Comment| comments.push(comment.into_remote()))?;
         Ok(comments)
     }
 
@@ -295,8 +295,7 @@ impl Provider for Github {
 
     fn create(&self, _intent: Uuid, kind: ObjectKind, fields: &IssueFields) -> Result<RemoteIssue, RemoteError> {
         if kind.is_text() {
-            let (remote, message) = (self.http.remote().to_owned(), "there are no documents there".to_owned());
-            return Err(RemoteError::Invalid { remote, field: None, message });
+            return Err(text::refused(self.http.remote(), "there are no documents there"));
         }
         self.check(fields)?;
         if let Some(FieldValue::Set(names)) = fields.get(&Field::Labels) {

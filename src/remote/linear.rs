@@ -13,8 +13,10 @@ mod texts;
 mod wire;
 
 use super::{Budget, Lost, Page, PageToken, Patch, Place, Provider, RemoteError, Search, text, token::Tokens};
-use crate::domain::issue::{Capabilities, Field, IssueFields, ObjectKind, RemoteComment, RemoteIssue, RemoteState};
-use crate::workspace::config::RemoteConfig;
+use crate::{
+    domain::issue::{Capabilities, Field, IssueFields, ObjectKind, RemoteComment, RemoteIssue, RemoteState},
+    workspace::config::RemoteConfig,
+};
 use client::{Client, Document, Inserted, document};
 use directory::Directory;
 use serde::Deserialize;

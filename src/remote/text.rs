@@ -55,11 +55,12 @@ pub(super) fn check_archived(remote: &str, id: &str) -> Result<(), RemoteError> 
 }
 
 fn no_project(remote: &str, done: &str) -> RemoteError {
-    RemoteError::Invalid {
-        remote: remote.to_owned(),
-        field: None,
-        message: format!("a project is {done} there, not here"),
-    }
+    refused(remote, format!("a project is {done} there, not here"))
+}
+
+/// The remote will not do it, whatever its fields say.
+pub(super) fn refused(remote: &str, message: impl Into<String>) -> RemoteError {
+    RemoteError::Invalid { remote: remote.to_owned(), field: None, message: message.into() }
 }
 
 /// Refuses a comment, before anything is sent, that says nothing or is too long.
@@ -74,8 +75,7 @@ pub(super) fn check_comment(remote: &str, capabilities: &Capabilities, body: &st
 
 /// The comment is not the account's own.
 pub(super) fn not_ours(remote: &str, author: &str) -> RemoteError {
-    let message = format!("the comment is by {}; only its author changes it", quotable(author));
-    RemoteError::Invalid { remote: remote.to_owned(), field: None, message }
+    refused(remote, format!("the comment is by {}; only its author changes it", quotable(author)))
 }
 
 /// The remote will not take this value of `field`.

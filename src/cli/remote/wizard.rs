@@ -59,11 +59,11 @@ pub fn ask(
         None => dialog.line("What shall tickets and messages call it?", &suggested)?,
     };
     let folder = dialog.line("Folder of its tickets", &format!("tickets/{name}"))?;
-    remote.folder = WsPath::new(folder.trim_end_matches('/'))?;
+    remote.folder = super::folder_at(&folder)?;
     if kind == RemoteKind::Linear {
         let asked = "Folder of its documents and project descriptions (- leaves them there)";
         let folder = dialog.line(asked, &format!("specs/{name}"))?;
-        remote.documents = (folder != "-").then(|| WsPath::new(folder.trim_end_matches('/'))).transpose()?;
+        remote.documents = (folder != "-").then(|| super::folder_at(&folder)).transpose()?;
     }
     Ok((name, remote))
 }

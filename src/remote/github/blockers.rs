@@ -1,6 +1,6 @@
 //! Dependencies: the issues that block an issue. An issue tells how many there are; which, costs a request.
 
-use super::{Github, timeline::reactions, wire, with_query};
+use super::{Github, timeline::reactions, wire};
 use crate::{
     domain::issue::{Field, FieldValue, RemoteComment, RemoteIssue},
     remote::{Patch, RemoteError, http::Effect, text},
@@ -30,16 +30,10 @@ impl Github {
     /// Every issue that blocks this one; `None` where the token may not see them.
     fn blockers(&self, number: &str) -> Result<Option<Vec<wire::Issue>>, RemoteError> {
         let mut blockers = Vec::new();
-        let mut url = Some(with_query(self.dependencies(number, None), &[("per_page", "100")]));
-        while let Some(page) = url {
-            let (listed, reply) = match self.get::<Vec<wire::Issue>>(page) {
-                Err(RemoteError::NotFound { .. }) => return Ok(None),
-                listed => listed?,
-            };
-            blockers.extend(listed);
-            url = self.next(&reply)?;
+        match self.each(self.dependencies(number, None), |blocker| blockers.push(blocker)) {
+            Err(RemoteError::NotFound { .. }) => Ok(None),
+            read => read.map(|()| Some(blockers)),
         }
-        Ok(Some(blockers))
     }
 
     /// The ids of the issues that a patch adds, each of which must be there.

@@ -92,7 +92,7 @@ impl Github {
         let (_, reply) = self.get::<IgnoredAny>(self.url(&[]))?;
         let mut bulk = Bulk::begun_at(reply.now());
         let url = with_query(self.url(&["issues", "comments"]), &[("sort", "created"), ("direction", "asc")]);
-        match self.each_comment(url, |comment| bulk.add(comment)) {
+        match self.each(url, |comment| bulk.add(comment)) {
             Err(RemoteError::NotFound { .. }) => Ok(Bulk::default()),
             read => read.map(|()| bulk),
         }

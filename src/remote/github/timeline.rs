@@ -1,6 +1,6 @@
 //! What happened to an issue, as GitHub's timeline tells it.
 
-use super::{Github, wire, with_query};
+use super::{Github, wire};
 use crate::{
     domain::timeline::Happening,
     remote::{RemoteError, text::quotable},
@@ -13,13 +13,9 @@ const UNTOLD: [&str; 3] = ["mentioned", "subscribed", "unsubscribed"];
 
 impl Github {
     pub(super) fn timeline_of(&self, number: &str) -> Result<Vec<Happening>, RemoteError> {
-        let mut url = Some(with_query(self.url(&["issues", number, "timeline"]), &[("per_page", "100")]));
         let mut happenings = Vec::new();
-        while let Some(page) = url {
-            let (events, reply) = self.get::<Vec<Event>>(page)?;
-            happenings.extend(events.into_iter().filter(Event::is_told).map(Event::into_happening));
-            url = self.next(&reply)?;
-        }
+        let tell = |event: Event| happenings.extend(event.is_told().then(|| event.into_happening()));
+        self.each(self.url(&["issues", number, "timeline"]), tell)?;
         Ok(happenings)
     }
 }
@@ -32,9 +28,8 @@ pub(super) fn reactions(counts: Option<BTreeMap<String, serde_json::Value>>) -> 
 }
 
 /// An entry of a timeline; each kind has some of these.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct Event {
     event: String,
     actor: Option<wire::Account>,
