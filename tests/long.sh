@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The long suites, on a mount of the real program and, beside it, on the disk under it. Not part of tests/run.sh.
 #
-#   tests/long.sh [SUITE...]     suites: stress editors pjd-c fsx fsstress fio diff copies programs coherence
+#   tests/long.sh [SUITE...]     suites: stress editors pjd-c fsx fsx-c fsstress fio diff copies programs coherence
 #                                threads model claims crash [all of them]
 #
 # Each prints `SUITE disk: N passed, N failed` and `SUITE mount: …`; the last line adds up what failed on the mount and not
@@ -11,6 +11,7 @@
 #   PLACE         where to work; not below /tmp          [target/long]
 #   PJDFSTEST_C   a built checkout of pjd/pjdfstest      [pjd-c is skipped]
 #   FSSTRESS      ltp/fsstress of a built kdave/xfstests [fsstress is skipped]
+#   FSX_C         ltp/fsx of the same checkout           [fsx-c is skipped]
 #   FSX           the crate fsx 0.3.2                    [as tests/run.sh installs it]
 #   CRASH         a command line, run in tests/conformance, that prints the same summary line [crash is skipped]
 #   MODEL_CASES   times the cases of the model           [20]
@@ -30,7 +31,7 @@ SECONDS_EACH=${SECONDS_EACH:-5}
 OPS=${OPS:-1000000}
 SEEDS=${SEEDS:-1 2 3}
 DISK=${DISK:-1}
-ALL=(stress editors pjd-c fsx fsstress fio diff copies programs coherence threads model claims crash)
+ALL=(stress editors pjd-c fsx fsx-c fsstress fio diff copies programs coherence threads model claims crash)
 [ $# -gt 0 ] || set -- "${ALL[@]}"
 
 [ -x "$TRACKFS" ] || cargo build --release --bin trackfs || exit 1
@@ -157,6 +158,21 @@ fsx_profiles() {
     return $passed
 }
 
+# The original, which unmaps what it mapped.
+fsx_c() {
+    local seed passed=0 failed=0
+    mkdir -p "$DIR/kept"
+    for seed in $SEEDS; do
+        if timeout -k 5 7200 "$FSX_C" -q -N "$OPS" -S "$seed" -P "$WORK" "$DIR/kept/mapped$seed" >"$WORK/fsx" 2>&1; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            echo "FAIL fsx seed $seed: $(grep -v '^skipping' "$WORK/fsx" | head -3 | tr '\n' ' ')"
+        fi
+    done
+    echo "$passed passed, $failed failed"
+}
+
 fsstress() {
     local seed passed=0 failed=0
     mkdir -p "$DIR/kept"
@@ -205,6 +221,7 @@ for suite; do
         editors) both editors editors ;;
         pjd-c) if [ -n "${PJDFSTEST_C:-}" ]; then both pjdfstest-c pjd_c; else skip "$suite" "PJDFSTEST_C is not set"; fi ;;
         fsx) both fsx fsx_profiles && same_below fsx ;;
+        fsx-c) if [ -n "${FSX_C:-}" ]; then both fsx-c fsx_c && same_below fsx-c; else skip "$suite" "FSX_C is not set"; fi ;;
         fsstress)
             if [ -n "${FSSTRESS:-}" ]; then both fsstress fsstress && same_below fsstress; else skip "$suite" "FSSTRESS is not set"; fi
             ;;
@@ -223,6 +240,7 @@ for suite; do
             TRACKFS_MODEL_CASES=${MODEL_CASES:-20} one model cargo_test model
             TRACKFS_MODEL_CASES=${MODEL_CASES:-20} one "model of the views" cargo_test views
             ;;
+        rounds) one rounds cargo_test rounds --ignored ;;
         claims) one claims cargo_test views --ignored ;;
         crash) if [ -n "${CRASH:-}" ]; then one crash bash -c "cd tests/conformance && $CRASH"; else skip "$suite" "CRASH is not set"; fi ;;
         *) echo "there is no suite $suite: ${ALL[*]}" >&2 && exit 2 ;;
