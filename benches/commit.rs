@@ -66,21 +66,31 @@ fn changes(files: usize, folder: usize, count: usize, round: usize) -> Vec<PathC
 fn commits(c: &mut Criterion) {
     let mut group = c.benchmark_group("commit");
     group.sample_size(20);
-    for (files, folder) in [(10_000, 1000), (100_000, 1000), (100_000, 100_000)] {
+    let sizes = [(10_000, 1000), (100_000, 1000), (100_000, 100_000)];
+    for ((files, folder), index) in sizes.into_iter().flat_map(|size| ["whole", "split"].map(|index| (size, index))) {
         let dir = tempfile::tempdir().unwrap();
-        let repo = Repo::open(&repository(dir.path(), files, folder)).unwrap();
+        let repository = repository(dir.path(), files, folder);
+        git(
+            &dir.path().join("ws"),
+            &["config", "core.splitIndex", if index == "split" { "true" } else { "false" }],
+            "",
+        );
+        let repo = Repo::open(&repository).unwrap();
         let mut round = 0;
         for count in [1, 50] {
-            group.bench_function(BenchmarkId::new(format!("{count} of {files} in folders of"), folder), |b| {
-                b.iter_batched(
-                    || {
-                        round += 1;
-                        changes(files, folder, count, round)
-                    },
-                    |changes| repo.commit(&changes, "bench").unwrap().unwrap(),
-                    BatchSize::PerIteration,
-                );
-            });
+            group.bench_function(
+                BenchmarkId::new(format!("{count} of {files}, index {index}, folders of"), folder),
+                |b| {
+                    b.iter_batched(
+                        || {
+                            round += 1;
+                            changes(files, folder, count, round)
+                        },
+                        |changes| repo.commit(&changes, "bench").unwrap().unwrap(),
+                        BatchSize::PerIteration,
+                    );
+                },
+            );
         }
     }
 }

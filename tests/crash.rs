@@ -242,6 +242,15 @@ impl Process {
         self.engine.commit(None).unwrap();
     }
 
+    /// Commits so far wrote git's index whole; from here on it is split, and made whole again where much differs.
+    fn ask_for_a_split_index(&self) {
+        for setting in [["core.splitIndex", "true"], ["splitIndex.maxPercentChange", "70"]] {
+            let git =
+                Command::new("git").arg("--git-dir").arg(self.dir.join("git")).arg("config").args(setting).status();
+            assert!(git.unwrap().success());
+        }
+    }
+
     fn sync(&self) {
         let report = self.engine.sync(None, false, false).unwrap();
         let failed = report.remotes.iter().find_map(|remote| remote.error.as_ref());
@@ -281,6 +290,7 @@ impl Process {
         self.make("tickets/b.md", &text("Beta", 1));
         self.make("tickets/c.md", &text("Gamma", 1));
         self.commit();
+        self.ask_for_a_split_index();
         self.redirect(&self.me, "tickets/a.md", &text("Alpha", 3));
         self.save_like_vim("tickets/b.md", &text("Beta", 2));
         self.save_like_sed("tickets/c.md", &text("Gamma", 2));

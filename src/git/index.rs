@@ -3,75 +3,55 @@
 //! The new index is complete before the branch moves. A crash in between leaves `index.lock` with a second name that
 //! says for which commit it was made: the next commit finishes or drops it, so that git is never left locked.
 
+mod decoded;
+mod entry;
+#[cfg(test)]
+mod laws;
+mod lock;
 mod splice;
+mod split;
+mod whole;
 
+pub(super) use lock::{IndexLock, release_left_over};
+
+use self::{
+    entry::{ID, Index},
+    splice::{Change, Changes},
+    split::Split,
+    whole::Spliced,
+};
 use super::{
     GitError, PathChange,
-    commit::{Draft, Edit, take_turn},
-    init::with_suffix,
-    open::LOCK_WAIT,
+    commit::{Draft, Edit},
+    durable::sync_files,
 };
-use crate::workspace::root::Stat;
+use crate::{fault, workspace::root::Stat};
 use gix::{
     ObjectId, Repository,
-    bstr::{BStr, BString, ByteSlice},
+    bstr::ByteSlice,
     index::{
-        File, State,
-        entry::{self, Flags, Mode, Stage},
-        extension::Tree as CachedTree,
+        entry::{self as fields, Mode},
         write,
     },
     objs::tree::EntryMode,
 };
 use sha1::{Digest, Sha1};
 use std::{
-    collections::{BTreeMap, HashSet},
     fs,
     io::{self, Write},
     os::unix::fs::MetadataExt,
-    path::PathBuf,
-    time::{Duration, Instant},
+    path::{Path, PathBuf},
+    slice,
+    time::{Duration, SystemTime},
 };
 
-const OWN_NAME: &str = "trackfs-index-";
-
-/// Git's `index.lock`, held by us.
-pub(super) struct IndexLock {
-    index: PathBuf,
-    lock: PathBuf,
-    /// The second name of `lock`: tells ours from the user's after a crash.
-    own: PathBuf,
-}
+const SHARED: &str = "sharedindex.";
+/// `splitIndex.maxPercentChange` where the user says nothing, as in git.
+const PERCENT: u8 = 20;
+/// `splitIndex.sharedIndexExpire` where the user says nothing, as in git.
+const EXPIRE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 impl IndexLock {
-    /// Waits about two seconds for git to release it. Only one process at a time may be here.
-    pub(super) fn acquire(repo: &Repository, commit: ObjectId) -> Result<Self, GitError> {
-        recover(repo)?;
-        let file = |name: &str| repo.git_dir().join(name);
-        let held = Self { index: file("index"), lock: file("index.lock"), own: file(&format!("{OWN_NAME}{commit}")) };
-        fs::File::create(&held.own)?;
-        let deadline = Instant::now() + Duration::from_millis(LOCK_WAIT);
-        let mut pause = Duration::from_millis(2);
-        loop {
-            match fs::hard_link(&held.own, &held.lock) {
-                Ok(()) => return Ok(held),
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(held.give_up(error.into())),
-                Err(_) if Instant::now() >= deadline => {
-                    return Err(held.give_up(GitError::Locked("index.lock".to_owned())));
-                }
-                Err(_) => std::thread::sleep(pause),
-            }
-            pause = (pause * 2).min(Duration::from_millis(100));
-        }
-    }
-
-    /// The lock is somebody else's: leaves it alone.
-    fn give_up(self, error: GitError) -> GitError {
-        let _ = fs::remove_file(&self.own);
-        std::mem::forget(self);
-        error
-    }
-
     /// Writes the index as it shall be once HEAD is `draft`, durably.
     pub(super) fn update(
         &self,
@@ -82,8 +62,12 @@ impl IndexLock {
     ) -> Result<(), GitError> {
         let skip_hash = repo.config_snapshot().boolean("index.skipHash").unwrap_or(false);
         let file = fs::File::create(&self.own)?;
-        if !self.splice(repo, draft, changes, edits, skip_hash, &file)? {
-            let index = self.rebuild(repo, draft, changes, edits)?;
+        let spliced = match spliceable(repo, draft, changes, edits)? {
+            Some(changes) => self.splice(repo, &changes, skip_hash, &file)?,
+            None => false,
+        };
+        if !spliced {
+            let index = decoded::in_step(&self.index, repo, draft, changes, edits)?;
             let mut out = io::BufWriter::new(&file);
             index.write_to(&mut out, write::Options { skip_hash, ..Default::default() })?;
             out.flush()?;
@@ -91,140 +75,102 @@ impl IndexLock {
         Ok(file.sync_all()?)
     }
 
-    /// Copies the index with the few entries changed. `false`, and nothing written, where that cannot be done.
-    fn splice(
-        &self,
-        repo: &Repository,
-        draft: &Draft,
-        changes: &[PathChange],
-        edits: &[Edit],
-        skip_hash: bool,
-        mut to: &fs::File,
-    ) -> Result<bool, GitError> {
-        let Some(changes) = spliceable(repo, draft, changes, edits)? else { return Ok(false) };
-        let (Ok(old), Ok(metadata)) = (fs::read(&self.index), fs::metadata(&self.index)) else { return Ok(false) };
+    /// Writes the index with the few entries changed. `false`, and nothing written, where that cannot be done.
+    fn splice(&self, repo: &Repository, changes: &Changes<'_>, skip_hash: bool, to: &fs::File) -> io::Result<bool> {
+        let (Ok(file), Ok(metadata)) = (fs::read(&self.index), fs::metadata(&self.index)) else { return Ok(false) };
+        let Some(old) = Index::new(&file) else { return Ok(false) };
         let written = (metadata.mtime() as u32, metadata.mtime_nsec() as u32);
-        let Some(spliced) = splice::splice(&old, written, &changes) else { return Ok(false) };
-        // It guards against a bad disk, not against forgers: as in git, without the costly search for collisions.
-        let mut hasher = (!skip_hash).then(Sha1::new);
-        for piece in spliced.pieces() {
-            to.write_all(piece)?;
-            hasher.iter_mut().for_each(|hasher| hasher.update(piece));
+        // As git does: an index stays split or whole unless the user asks for something else.
+        let split = match (split::shared(&old), repo.config_snapshot().boolean("core.splitIndex")) {
+            (Some(_), Some(false)) => return Ok(false),
+            (Some(id), _) => self.split_further(repo, &old, id, written, changes)?,
+            (None, Some(true)) => self.split(repo, &old, written, changes)?,
+            (None, _) => None,
+        };
+        if let Some(split) = split {
+            return write_hashed([&split[..]].into_iter(), skip_hash, to).map(|()| true);
         }
-        let hash = hasher.map_or([0; splice::ID], |hasher| hasher.finalize().into());
-        to.write_all(&hash)?;
-        Ok(true)
+        match Spliced::new(&old, written, changes) {
+            Some(whole) => write_hashed(whole.pieces(), skip_hash, to).map(|()| true),
+            None => Ok(false),
+        }
     }
 
-    /// The index, decoded and brought in step.
-    fn rebuild(
+    /// The split index `old` with these changes.
+    fn split_further(
         &self,
         repo: &Repository,
-        draft: &Draft,
-        changes: &[PathChange],
-        edits: &[Edit],
-    ) -> Result<File, GitError> {
-        let mut index = self.read(repo, draft)?;
-        smudge_racy(&mut index);
-        let trees = Trees { old: repo.find_tree(draft.old_tree)?, new: repo.find_tree(draft.tree)? };
-        let mut plan = Plan::default();
-        for (edit, change) in edits.iter().zip(changes) {
-            plan.add(&index, &trees, edit, stat_of(change));
+        old: &Index<'_>,
+        id: ObjectId,
+        written: (u32, u32),
+        changes: &Changes<'_>,
+    ) -> io::Result<Option<Vec<u8>>> {
+        let path = shared_file(&self.index, id);
+        let Ok(shared) = fs::read(&path) else { return Ok(None) };
+        // git deletes shared files that nobody has needed for weeks. Another user's are theirs to keep.
+        let _ = fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        let split = Index::new(&shared).and_then(|shared| Split::read(old, shared));
+        Ok(split.and_then(|split| split.splice(written, changes, most_changes(repo))))
+    }
+
+    /// The whole index `old` as a split one, with these changes. From here on its file is the shared one as well.
+    fn split(
+        &self,
+        repo: &Repository,
+        old: &Index<'_>,
+        written: (u32, u32),
+        changes: &Changes<'_>,
+    ) -> io::Result<Option<Vec<u8>>> {
+        let split = Split::of_whole(old);
+        let spliced = split.and_then(|split| Some((split.id(), split.splice(written, changes, most_changes(repo))?)));
+        let Some((id, spliced)) = spliced else { return Ok(None) };
+        let shared = shared_file(&self.index, id);
+        match fs::hard_link(&self.index, &shared) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => sync_files(slice::from_ref(&shared), repo.git_dir())?,
         }
-        plan.apply(&mut index);
-        Ok(index)
-    }
-
-    fn read(&self, repo: &Repository, draft: &Draft) -> Result<File, GitError> {
-        // Lost, or emptied by a power cut.
-        if fs::metadata(&self.index).map_or(0, |found| found.len()) == 0 {
-            return Ok(repo.index_from_tree(&draft.old_tree)?);
+        fault::point("commit.shared");
+        if repo.config_snapshot().string("splitIndex.sharedIndexExpire").is_none() {
+            remove_old_shared(repo, &shared)?;
         }
-        // git does not verify the checksum on reading either.
-        Ok(File::at(&self.index, repo.object_hash(), true, Default::default())?)
-    }
-
-    /// Makes it the index and releases the lock.
-    pub(super) fn publish(self) -> io::Result<()> {
-        fs::rename(&self.lock, &self.index)?;
-        let released = fs::remove_file(&self.own);
-        std::mem::forget(self);
-        released
+        Ok(Some(spliced))
     }
 }
 
-impl Drop for IndexLock {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.lock);
-        let _ = fs::remove_file(&self.own);
-    }
+/// The file of that name beside an index.
+fn shared_file(index: &Path, id: ObjectId) -> PathBuf {
+    index.with_file_name(format!("{SHARED}{id}"))
 }
 
-/// Frees git's locks from a process of ours that was killed.
-pub(super) fn release_left_over(repo: &Repository) -> Result<(), GitError> {
-    if left_over(repo)?.is_empty() {
-        return Ok(());
-    }
-    let _turn = take_turn(repo)?;
-    recover(repo)
+/// Percent of the entries that may differ from the shared file.
+fn most_changes(repo: &Repository) -> u8 {
+    let set = repo.config_snapshot().integer("splitIndex.maxPercentChange");
+    set.and_then(|percent| u8::try_from(percent).ok()).filter(|percent| *percent <= 100).unwrap_or(PERCENT)
 }
 
-/// Second names of index locks, and the commits they were for. Without having the turn, they may be in use.
-fn left_over(repo: &Repository) -> io::Result<Vec<(PathBuf, String)>> {
-    let mut found = Vec::new();
+/// Shared files that no index has needed for weeks, but for `current`.
+fn remove_old_shared(repo: &Repository, current: &Path) -> io::Result<()> {
     for entry in fs::read_dir(repo.git_dir())? {
         let entry = entry?;
-        if let Some(commit) = entry.file_name().to_str().and_then(|name| name.strip_prefix(OWN_NAME)) {
-            found.push((entry.path(), commit.to_owned()));
-        }
-    }
-    Ok(found)
-}
-
-/// Finishes or drops what a process left that died while it held the lock. Call it with the turn taken.
-fn recover(repo: &Repository) -> Result<(), GitError> {
-    let lock = repo.git_dir().join("index.lock");
-    for (own, commit) in left_over(repo)? {
-        let inode = fs::metadata(&own)?.ino();
-        if fs::metadata(&lock).is_ok_and(|lock| lock.ino() == inode) {
-            remove_ref_locks(repo, &commit)?;
-            let head = super::commit::tip(repo)?.map(|id| id.to_string());
-            let complete = || File::at(&lock, repo.object_hash(), false, Default::default()).is_ok();
-            if head.as_ref() == Some(&commit) && complete() {
-                fs::rename(&lock, repo.git_dir().join("index"))?;
-            } else {
-                fs::remove_file(&lock)?;
-            }
-        }
-        fs::remove_file(own)?;
-    }
-    Ok(())
-}
-
-/// The locks under which the dead process was moving HEAD to `commit`. Whoever else moves HEAD holds the index lock first,
-/// so what is empty, or says `commit`, is not theirs.
-fn remove_ref_locks(repo: &Repository, commit: &str) -> Result<(), GitError> {
-    let branch = repo.head_name()?.map(|name| repo.common_dir().join(name.as_bstr().to_string()));
-    for name in branch.into_iter().chain([repo.git_dir().join("HEAD")]) {
-        let lock = with_suffix(&name, ".lock");
-        let ours = |content: &str| content.trim_end() == commit || content.is_empty();
-        if fs::read_to_string(&lock).is_ok_and(|content| ours(&content)) {
-            fs::remove_file(&lock)?;
+        let unused = || entry.metadata()?.modified()?.elapsed().map_err(io::Error::other);
+        let is_shared = entry.file_name().to_str().is_some_and(|name| name.starts_with(SHARED));
+        if is_shared && entry.path() != current && unused().is_ok_and(|unused| unused > EXPIRE) {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())
 }
 
-/// Entries as young as the index itself could hide a change of the same size once the index is rewritten; a size of
-/// zero makes git compare their content, as it would have done.
-fn smudge_racy(index: &mut File) {
-    let written = index.timestamp();
-    let written = (written.unix_seconds(), written.nanoseconds());
-    for entry in index.entries_mut() {
-        if (i64::from(entry.stat.mtime.secs), entry.stat.mtime.nsecs) >= written {
-            entry.stat.size = 0;
-        }
+/// Writes the pieces of an index, and its hash. It guards against a bad disk, not against forgers: as in git, without the
+/// costly search for collisions.
+fn write_hashed<'p>(pieces: impl Iterator<Item = &'p [u8]>, skip_hash: bool, mut to: &fs::File) -> io::Result<()> {
+    let mut hasher = (!skip_hash).then(Sha1::new);
+    for piece in pieces {
+        to.write_all(piece)?;
+        hasher.iter_mut().for_each(|hasher| hasher.update(piece));
     }
+    let hash = hasher.map_or([0; ID], |hasher| hasher.finalize().into());
+    to.write_all(&hash)
 }
 
 /// The changes by path, with what HEAD had there; `None` where a path was a folder.
@@ -233,16 +179,16 @@ fn spliceable<'c>(
     draft: &Draft,
     changes: &[PathChange],
     edits: &'c [Edit],
-) -> Result<Option<BTreeMap<&'c [u8], splice::Change>>, GitError> {
+) -> Result<Option<Changes<'c>>, GitError> {
     if repo.object_hash() != gix::hash::Kind::Sha1 {
         return Ok(None);
     }
-    let mut spliceable: BTreeMap<_, _> = edits
+    let mut spliceable: Changes<'_> = edits
         .iter()
         .zip(changes)
         .map(|(edit, change)| {
             let new = edit.entry.map(|(kind, id)| (index_mode(kind.into()), id, stat_of(change)));
-            (edit.path.as_str().as_bytes(), splice::Change { old: None, new })
+            (edit.path.as_str().as_bytes(), Change { old: None, new })
         })
         .collect();
     let paths: Vec<_> = spliceable.keys().map(|path| (*path, *path)).collect();
@@ -280,14 +226,14 @@ fn find_all<'p>(
     Ok(())
 }
 
-fn stat_of(change: &PathChange) -> entry::Stat {
+fn stat_of(change: &PathChange) -> fields::Stat {
     change.content.as_ref().map(|content| index_stat(&content.stat)).unwrap_or_default()
 }
 
 /// git keeps the low 32 bits.
-fn index_stat(stat: &Stat) -> entry::Stat {
-    let time = |(seconds, nsecs): (i64, u32)| entry::stat::Time { secs: seconds as u32, nsecs };
-    entry::Stat {
+fn index_stat(stat: &Stat) -> fields::Stat {
+    let time = |(seconds, nsecs): (i64, u32)| fields::stat::Time { secs: seconds as u32, nsecs };
+    fields::Stat {
         mtime: time(stat.mtime),
         ctime: time(stat.ctime),
         dev: stat.dev as u32,
@@ -298,154 +244,6 @@ fn index_stat(stat: &Stat) -> entry::Stat {
     }
 }
 
-/// What happens to the entries, by position in the index as it was read.
-#[derive(Default)]
-struct Plan {
-    set: Vec<(usize, Content)>,
-    drop: HashSet<usize>,
-    insert: Vec<(BString, Content)>,
-    touched: Vec<BString>,
-}
-
-#[derive(Clone, Copy)]
-struct Content {
-    mode: Mode,
-    id: ObjectId,
-    stat: entry::Stat,
-}
-
-impl Plan {
-    /// Leaves the index alone where it differs from the old HEAD: the user staged something there.
-    fn add(&mut self, index: &State, trees: &Trees<'_>, edit: &Edit, stat: entry::Stat) {
-        let path: &BStr = edit.path.as_str().into();
-        self.touched.push(path.to_owned());
-        let at = index.entry_index_by_path_and_stage(path, Stage::Unconflicted);
-        match (sparse_folder(index, path), edit.entry, at) {
-            (Some(folder), ..) => self.add_sparse(index, trees, folder),
-            (None, None, at) => self.drop.extend(at.filter(|&at| trees.has_old(index, at))),
-            (None, Some((kind, id)), at) => {
-                let content = Content { mode: index_mode(kind.into()), id, stat };
-                match at {
-                    Some(at) => self.replace(index, trees, at, content),
-                    None => self.insert(index, trees, path, content),
-                }
-            }
-        }
-    }
-
-    fn replace(&mut self, index: &State, trees: &Trees<'_>, at: usize, content: Content) {
-        let entry = index.entry(at);
-        let placeholder = entry.flags.contains(Flags::INTENT_TO_ADD);
-        let same = (entry.mode, entry.id) == (content.mode, content.id);
-        if placeholder || same || trees.has_old(index, at) {
-            self.set.push((at, content));
-        }
-    }
-
-    fn insert(&mut self, index: &State, trees: &Trees<'_>, path: &BStr, content: Content) {
-        let removed_by_user = lookup(&trees.old, path).is_some_and(|(mode, _)| !mode.is_tree());
-        if removed_by_user || is_unmerged(index, path) {
-            return;
-        }
-        let in_the_way = entries_in_the_way(index, path);
-        if in_the_way.iter().all(|&at| trees.has_old(index, at)) {
-            self.drop.extend(in_the_way);
-            self.insert.push((path.to_owned(), content));
-        }
-    }
-
-    /// A folder outside the sparse checkout is one entry that names its tree.
-    fn add_sparse(&mut self, index: &State, trees: &Trees<'_>, at: usize) {
-        if !trees.has_old(index, at) {
-            return;
-        }
-        let entry = index.entry(at);
-        match lookup(&trees.new, entry.path(index)).filter(|(mode, _)| mode.is_tree()) {
-            Some((_, id)) => self.set.push((at, Content { mode: entry.mode, id, stat: entry.stat })),
-            None => self.drop.extend([at]),
-        }
-    }
-
-    fn apply(self, index: &mut File) {
-        for (at, Content { mode, id, stat }) in self.set {
-            let entry = &mut index.entries_mut()[at];
-            (entry.mode, entry.id, entry.stat) = (mode, id, stat);
-            entry.flags.remove(Flags::INTENT_TO_ADD);
-        }
-        if !self.drop.is_empty() {
-            index.remove_entries(|at, _, _| self.drop.contains(&at));
-        }
-        for (path, Content { mode, id, stat }) in &self.insert {
-            index.dangerously_push_entry(*stat, *id, Flags::empty(), *mode, path.as_ref());
-        }
-        if !self.insert.is_empty() {
-            index.sort_entries();
-        }
-        if let Some(tree) = index.tree_mut() {
-            self.touched.iter().for_each(|path| invalidate(tree, path.as_ref()));
-        }
-    }
-}
-
-/// The cached tree ids on the way to `path` no longer hold.
-fn invalidate(tree: &mut CachedTree, path: &BStr) {
-    tree.num_entries = None;
-    match path.split_once_str("/") {
-        Some((name, rest)) => {
-            let child = tree.children.iter_mut().find(|child| child.name.as_slice() == name);
-            child.into_iter().for_each(|child| invalidate(child, rest.into()));
-        }
-        None => tree.children.retain(|child| child.name.as_slice() != path.as_bytes()),
-    }
-}
-
-/// HEAD's tree before and after the commit.
-struct Trees<'a> {
-    old: gix::Tree<'a>,
-    new: gix::Tree<'a>,
-}
-
-impl Trees<'_> {
-    /// Whether the entry is as HEAD had it: nothing is staged there.
-    fn has_old(&self, index: &State, at: usize) -> bool {
-        let entry = index.entry(at);
-        lookup(&self.old, entry.path(index)).is_some_and(|(mode, id)| (index_mode(mode), id) == (entry.mode, entry.id))
-    }
-}
-
 fn index_mode(mode: EntryMode) -> Mode {
     Mode::from_bits_truncate(mode.value().into())
-}
-
-fn is_unmerged(index: &State, path: &BStr) -> bool {
-    [Stage::Base, Stage::Ours, Stage::Theirs]
-        .into_iter()
-        .any(|stage| index.entry_index_by_path_and_stage(path, stage).is_some())
-}
-
-/// Entries that cannot be in an index together with a file at `path`: files that are its folders, files below it.
-fn entries_in_the_way(index: &State, path: &BStr) -> Vec<usize> {
-    let ends = path.find_iter("/");
-    let folders = ends.filter_map(|end| index.entry_index_by_path(path[..end].as_bstr()).ok());
-    let mut below = path.to_owned();
-    below.push(b'/');
-    folders.chain(index.prefixed_entries_range(below.as_ref()).into_iter().flatten()).collect()
-}
-
-/// The entry of a folder that holds `path` and is not checked out.
-fn sparse_folder(index: &State, path: &BStr) -> Option<usize> {
-    if !index.is_sparse() {
-        return None;
-    }
-    path.find_iter("/").find_map(|end| {
-        let at = index.entry_index_by_path(path[..=end].as_bstr()).ok()?;
-        index.entry(at).mode.is_sparse().then_some(at)
-    })
-}
-
-/// A file, or a folder; the name of a sparse entry ends with a slash.
-fn lookup(tree: &gix::Tree<'_>, path: &BStr) -> Option<(EntryMode, ObjectId)> {
-    let path = path.strip_suffix(b"/").unwrap_or(path);
-    let entry = tree.lookup_entry(path.split_str("/")).ok()??;
-    Some((entry.mode(), entry.object_id()))
 }
