@@ -83,12 +83,14 @@ impl Database {
         Seal::new(&self.file, self.damaged.clone())
     }
 
-    /// Whether SQLite finds every page in order, and every row in every index of its table: one that misses some fails only
-    /// when it is written to.
+    /// Whether SQLite finds every page in order, every row in every index of its table, and what a row refers to: a file that
+    /// misses some fails only when it is written to.
     pub fn is_sound(&self) -> bool {
-        let check =
-            |connection: &Connection| Ok(connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?);
-        self.read(check).is_ok_and(|answer: String| answer == "ok")
+        let check = |connection: &Connection| {
+            let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+            Ok(found == "ok" && !connection.prepare("PRAGMA foreign_key_check")?.exists([])?)
+        };
+        self.read(check).unwrap_or(false)
     }
 
     /// Whether the tables are those that `steps` make.

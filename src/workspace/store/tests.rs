@@ -194,6 +194,20 @@ mod settled {
     }
 
     #[test]
+    fn an_index_with_rows_of_a_file_that_it_does_not_have_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let settled = [settled("tickets/a.md", TICKET)];
+        Store::open(dir.path()).unwrap().put_settled(Timestamp::UNIX_EPOCH, &settled).unwrap();
+        // As a flipped bit does it: every page is in order.
+        let index = rusqlite::Connection::open(dir.path().join("index.db")).unwrap();
+        index.execute_batch("PRAGMA foreign_keys = OFF; UPDATE files SET path = 'tickets/b.md'").unwrap();
+        drop(index);
+        let store = Store::open(dir.path()).unwrap();
+        assert!(dir.path().join("index.db.damaged").exists());
+        store.index_settled(None, &settled).unwrap();
+    }
+
+    #[test]
     fn a_ticket_is_found_by_its_keys_until_it_is_gone() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
