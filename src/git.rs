@@ -184,6 +184,11 @@ impl Repo {
         Ok(init::exclude(&self.common_dir, patterns)?)
     }
 
+    /// Size in bytes of git's index where nobody said whether it shall be split (`core.splitIndex`): each commit writes it whole.
+    pub fn whole_index(&self) -> Option<u64> {
+        index::size_of_whole(&self.local())
+    }
+
     /// Name of the current branch (`main`), or `None` when HEAD is detached.
     pub fn branch(&self) -> Result<Option<String>, GitError> {
         Ok(self.local().head_name()?.map(|name| name.shorten().to_string()))

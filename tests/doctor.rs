@@ -126,6 +126,19 @@ fn what_is_left_behind_and_what_cannot_be_read_are_said() {
 }
 
 #[test]
+fn a_large_index_is_said_to_be_written_whole_unless_git_was_told_how() {
+    let workspace = Workspace::new();
+    let large = || findings(&workspace, &[]).iter().any(|finding| finding["check"] == "git index");
+    assert!(!large());
+    let entry = r"100644 e69de29bb2d1d6434b8b29ae775ad8c2e48c5391\t%0999d\n";
+    workspace.sh(&format!("printf '{entry}' $(seq 2100) | git update-index --index-info"));
+    assert!(large());
+    assert_eq!(finding(&findings(&workspace, &[]), "git index")["state"], "ok");
+    workspace.sh("git config core.splitIndex false");
+    assert!(!large());
+}
+
+#[test]
 fn outside_of_a_workspace_it_says_how_to_make_one() {
     let workspace = Workspace::bare();
     let output = workspace.trackfs(&["doctor"]);

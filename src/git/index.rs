@@ -137,6 +137,13 @@ impl IndexLock {
     }
 }
 
+/// Size in bytes of an index of which nobody said whether it shall be split.
+pub(super) fn size_of_whole(repo: &Repository) -> Option<u64> {
+    let said = repo.config_snapshot().boolean("core.splitIndex");
+    let size = || fs::metadata(repo.git_dir().join("index")).ok().map(|index| index.len());
+    said.map_or_else(size, |_| None)
+}
+
 /// The file of that name beside an index.
 fn shared_file(index: &Path, id: ObjectId) -> PathBuf {
     index.with_file_name(format!("{SHARED}{id}"))

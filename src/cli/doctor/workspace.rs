@@ -11,6 +11,8 @@ use std::{fs, path::Path, time::Duration};
 
 /// Free bytes below which nothing more should be written, and below which it is time to think of it.
 const FREE: (u64, u64) = (64 << 20, 1 << 30);
+/// Bytes of git's index, those of some 20,000 files, from which on splitting it is worth a word.
+const LARGE_INDEX: u64 = 2_000_000;
 /// A lock of git's that is older was left behind by a git that died.
 const STALE_LOCK: Duration = Duration::from_secs(600);
 
@@ -61,7 +63,7 @@ pub(super) fn check(at: &Location) -> Vec<Finding> {
     let mut findings = vec![writable("files", &at.dir), state_folder(at)];
     findings.extend([config(at), schema(at)].into_iter().flatten());
     findings.push(repository(at));
-    findings.extend([git_lock(at), clock(at)].into_iter().flatten());
+    findings.extend([git_lock(at), git_index(at), clock(at)].into_iter().flatten());
     findings.extend([disk("disk", &at.dir), disk("disk of git", &at.git_dir)].into_iter().flatten());
     findings
 }
@@ -141,6 +143,17 @@ fn git_lock(at: &Location) -> Option<Finding> {
             "commits wait for it; when no git runs here, it was left behind and can go",
         )
     })
+}
+
+/// Nothing is wrong with a large index, but for the time that it takes.
+fn git_index(at: &Location) -> Option<Finding> {
+    let size = Repo::open(&at.git_dir).ok()?.whole_index().filter(|size| *size > LARGE_INDEX)?;
+    let found = format!(
+        "{} MB, and each commit writes it whole; `git config core.splitIndex true` would write what changed alone, where no \
+         program that uses libgit2 or JGit has to read it",
+        size / 1_000_000
+    );
+    Some(Finding::ok("git index", found))
 }
 
 /// Commits and conflicts never ask the clock; people who read the log do, and so do remotes that check signatures.
