@@ -8,8 +8,10 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     os::fd::AsRawFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output},
+    thread,
+    time::Duration,
 };
 use support::{Workspace, eventually};
 
@@ -173,13 +175,63 @@ fn a_disk_that_goes_away_is_said_and_what_was_accepted_is_there() {
     goes_on(&disk, workspace, daemon);
 }
 
+#[test]
+fn a_power_cut_amid_commits_leaves_all_that_were_acknowledged_and_an_index_of_the_branch() {
+    const TICKETS: usize = 60;
+    let Some(disk) = Disk::new(48) else { return };
+    let workspace = Workspace::bare_in(&disk.at());
+    workspace.ok(&["init"]);
+    let write = |number: usize| {
+        let path = format!("tickets/{}.md", number % TICKETS);
+        fs::create_dir_all(workspace.dir.join("tickets"))?;
+        save(&workspace, &path, &ticket(&format!("Number {number}"))).map(|()| path)
+    };
+    (0..TICKETS).for_each(|number| drop(write(number).unwrap()));
+    workspace.ok(&["commit"]);
+    let mut number = TICKETS;
+    for (round, split) in [false, true, false, true, true, true].into_iter().enumerate() {
+        workspace.sh(&format!("git config core.splitIndex {split}; git config splitIndex.maxPercentChange 50"));
+        let acknowledged = thread::scope(|scope| {
+            let commits = scope.spawn(|| {
+                let mut acknowledged = Vec::new();
+                loop {
+                    number += 1;
+                    let Ok(path) = write(number) else { return acknowledged };
+                    if !workspace.trackfs(&["commit"]).status.success() {
+                        return acknowledged;
+                    }
+                    acknowledged.push((path, ticket(&format!("Number {number}"))));
+                }
+            });
+            thread::sleep(Duration::from_millis(150 + 37 * round as u64));
+            disk.pull_out();
+            commits.join().unwrap()
+        });
+        disk.detach();
+        disk.attach();
+        workspace.ok(&["commit"]);
+        let (path, text) = acknowledged.last().expect("a commit before the power was gone");
+        assert_eq!(workspace.sh(&format!("git show HEAD:{path}")), *text, "round {round}");
+        assert_eq!(
+            workspace.sh("git diff --cached --name-only; git fsck --strict --no-dangling 2>&1"),
+            "",
+            "round {round}"
+        );
+        let entries = "git ls-files --format='%(objectname) %(path)'";
+        let committed = "git ls-tree -r --format='%(objectname) %(path)' HEAD";
+        assert_eq!(workspace.sh(entries), workspace.sh(committed), "round {round}");
+        let git_dir = workspace.sh("git rev-parse --absolute-git-dir");
+        assert!(!Path::new(git_dir.trim()).join("index.lock").exists(), "round {round}");
+    }
+}
+
 /// Ends the daemon however it can be ended, brings the disk back, and looks.
 #[track_caller]
 fn goes_on(disk: &Disk, workspace: Workspace, daemon: i32) {
     let mut unmount = workspace.command(env!("CARGO_BIN_EXE_trackfs"));
     let ended = unmount.current_dir("/").args(["unmount", "--force"]).arg(&workspace.dir).output().unwrap();
     assert!(!support::is_mounted(&workspace.dir), "{ended:?}");
-    eventually("the daemon ends", || (!std::path::Path::new(&format!("/proc/{daemon}")).exists()).then_some(()));
+    eventually("the daemon ends", || (!Path::new(&format!("/proc/{daemon}")).exists()).then_some(()));
     disk.detach();
     let mended = Command::new("fsck.ext4").args(["-p", "-f"]).arg(disk.image()).output().unwrap();
     assert!(mended.status.code().is_some_and(|code| code < 2), "{mended:?}");
