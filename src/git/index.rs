@@ -131,7 +131,7 @@ impl IndexLock {
         }
         fault::point("commit.shared");
         if repo.config_snapshot().string("splitIndex.sharedIndexExpire").is_none() {
-            remove_old_shared(repo, &shared)?;
+            remove_old_shared(repo, &shared);
         }
         Ok(Some(spliced))
     }
@@ -155,17 +155,15 @@ fn most_changes(repo: &Repository) -> u8 {
     set.and_then(|percent| u8::try_from(percent).ok()).filter(|percent| *percent <= 100).unwrap_or(PERCENT)
 }
 
-/// Shared files that no index has needed for weeks, but for `current`.
-fn remove_old_shared(repo: &Repository, current: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(repo.git_dir())? {
-        let entry = entry?;
-        let unused = || entry.metadata()?.modified()?.elapsed().map_err(io::Error::other);
+/// Shared files that no index has needed for weeks, but for `current`. What cannot be removed is in nobody's way.
+fn remove_old_shared(repo: &Repository, current: &Path) {
+    for entry in fs::read_dir(repo.git_dir()).into_iter().flatten().flatten() {
+        let unused = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
         let is_shared = entry.file_name().to_str().is_some_and(|name| name.starts_with(SHARED));
-        if is_shared && entry.path() != current && unused().is_ok_and(|unused| unused > EXPIRE) {
-            fs::remove_file(entry.path())?;
+        if is_shared && entry.path() != current && unused().is_some_and(|unused| unused > EXPIRE) {
+            let _ = fs::remove_file(entry.path());
         }
     }
-    Ok(())
 }
 
 /// Writes the pieces of an index, and its hash. It guards against a bad disk, not against forgers: as in git, without the

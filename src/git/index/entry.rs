@@ -34,11 +34,20 @@ impl<'i> Index<'i> {
     pub fn new(file: &'i [u8]) -> Option<Self> {
         let (body, hash) = file.split_at_checked(file.len().checked_sub(ID)?)?;
         let (version, count) = (number(body, 4)?, number(body, 8)?);
-        (body.starts_with(b"DIRC") && matches!(version, 2 | 3)).then_some(Self { body, hash, version, count })
+        // No more than there is room for: whoever makes a list of them can trust the number.
+        let fits = count as usize <= body.len() / NAME;
+        (body.starts_with(b"DIRC") && matches!(version, 2 | 3) && fits).then_some(Self { body, hash, version, count })
     }
 
     pub fn entries(&self) -> Entries<'i> {
         Entries { body: self.body, left: self.count, at: HEADER }
+    }
+
+    /// What comes after the entries.
+    pub fn rest(&self) -> &'i [u8] {
+        let mut entries = self.entries();
+        entries.by_ref().for_each(drop);
+        entries.rest()
     }
 
     /// Whose number of entries is another.
@@ -47,8 +56,8 @@ impl<'i> Index<'i> {
     }
 }
 
-/// Reads one entry after the other; `None` among them is a torn one.
-#[derive(Clone)]
+/// Reads one entry after the other; `None` is a torn one, and the last.
+#[derive(Clone, Default)]
 pub(super) struct Entries<'i> {
     body: &'i [u8],
     left: u32,
@@ -68,7 +77,10 @@ impl<'i> Iterator for Entries<'i> {
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let entry = Entry::read(self.body, self.at);
-        self.at = entry.as_ref().map_or(self.at, |entry| self.at + entry.size());
+        match &entry {
+            Some(entry) => self.at += entry.size(),
+            None => self.left = 0,
+        }
         Some(entry)
     }
 }

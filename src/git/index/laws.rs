@@ -187,6 +187,8 @@ fn a_torn_or_foreign_index_is_not_touched() {
         // Cut between an entry and an extension is not possible to see: there are none.
         assert!(whole(&sound[..length], LATER, &changes).is_none(), "{length}");
     }
+    let many = [&sound[..8], &u32::MAX.to_be_bytes(), &sound[12..]].concat();
+    assert!(Index::new(&many).is_none(), "more entries than there is room for");
     for name in [b"link", b"sdir"] {
         let foreign = [&sound[..sound.len() - ID], &extension(name, b"")].concat();
         assert!(whole(&hashed(foreign), LATER, &changes).is_none());

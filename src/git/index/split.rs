@@ -14,9 +14,7 @@ use std::iter::Peekable;
 
 /// The shared file that an index refers to. `None`: it refers to none.
 pub(super) fn shared(index: &Index<'_>) -> Option<ObjectId> {
-    let mut entries = index.entries();
-    entries.by_ref().for_each(drop);
-    let id = Extensions::read(entries.rest())?.link?.get(..ID)?;
+    let id = Extensions::read(index.rest())?.link?.get(..ID)?;
     Some(ObjectId::from_bytes_or_panic(id)).filter(|id| !id.is_null())
 }
 
@@ -35,10 +33,7 @@ pub(super) struct Split<'i> {
 impl<'i> Split<'i> {
     /// `None`: not sound, or not of this shared file.
     pub fn read(index: &Index<'i>, shared: Index<'i>) -> Option<Self> {
-        let own = index.entries();
-        let mut read = own.clone();
-        read.by_ref().for_each(drop);
-        let extensions = Extensions::read(read.rest())?;
+        let (own, extensions) = (index.entries(), Extensions::read(index.rest())?);
         let (id, bitmaps) = extensions.link?.split_at_checked(ID)?;
         let (mut deleted, mut replaced) = (vec![false; shared.count as usize], vec![false; shared.count as usize]);
         if !bitmaps.is_empty() {
@@ -52,16 +47,13 @@ impl<'i> Split<'i> {
 
     /// Of which nothing differs from this index once it is the shared file. `None`: it has no hash to be named after.
     pub fn of_whole(index: &Index<'i>) -> Option<Self> {
-        let mut entries = index.entries();
-        entries.by_ref().for_each(drop);
-        let extensions = Extensions::read(entries.rest())?;
-        let id = ObjectId::from_bytes_or_panic(index.hash);
+        let (id, extensions) = (ObjectId::from_bytes_or_panic(index.hash), Extensions::read(index.rest())?);
         if extensions.link.is_some() || id.is_null() {
             return None;
         }
-        let none = || vec![false; index.count as usize];
-        let version = index.version;
-        Some(Self { id, shared: *index, version, deleted: none(), replaced: none(), own: entries, extensions })
+        let (none, version) = (vec![false; index.count as usize], index.version);
+        let (deleted, replaced, own) = (none.clone(), none, Entries::default());
+        Some(Self { id, shared: *index, version, deleted, replaced, own, extensions })
     }
 
     /// The name of the shared file after `sharedindex.`.
