@@ -41,7 +41,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    slice,
+    slice, thread,
     time::{Duration, SystemTime},
 };
 
@@ -88,10 +88,10 @@ impl IndexLock {
             (None, _) => None,
         };
         if let Some(split) = split {
-            return write_hashed([&split[..]].into_iter(), skip_hash, to).map(|()| true);
+            return write_hashed(&[&split], skip_hash, to).map(|()| true);
         }
         match Spliced::new(&old, written, changes) {
-            Some(whole) => write_hashed(whole.pieces(), skip_hash, to).map(|()| true),
+            Some(whole) => write_hashed(&whole.pieces().collect::<Vec<_>>(), skip_hash, to).map(|()| true),
             None => Ok(false),
         }
     }
@@ -168,14 +168,19 @@ fn remove_old_shared(repo: &Repository, current: &Path) {
 
 /// Writes the pieces of an index, and its hash. It guards against a bad disk, not against forgers: as in git, without the
 /// costly search for collisions.
-fn write_hashed<'p>(pieces: impl Iterator<Item = &'p [u8]>, skip_hash: bool, mut to: &fs::File) -> io::Result<()> {
-    let mut hasher = (!skip_hash).then(Sha1::new);
-    for piece in pieces {
-        to.write_all(piece)?;
-        hasher.iter_mut().for_each(|hasher| hasher.update(piece));
-    }
-    let hash = hasher.map_or([0; ID], |hasher| hasher.finalize().into());
-    to.write_all(&hash)
+fn write_hashed(pieces: &[&[u8]], skip_hash: bool, mut to: &fs::File) -> io::Result<()> {
+    let hash = || {
+        let mut hasher = Sha1::new();
+        pieces.iter().for_each(|piece| hasher.update(piece));
+        hasher.finalize().into()
+    };
+    // Of a large index either takes some milliseconds.
+    thread::scope(|scope| {
+        let hashing = (!skip_hash).then(|| scope.spawn(hash));
+        pieces.iter().try_for_each(|piece| to.write_all(piece))?;
+        let hash = hashing.map_or([0; ID], |hashing| hashing.join().expect("it cannot panic"));
+        to.write_all(&hash)
+    })
 }
 
 /// The changes by path, with what HEAD had there; `None` where a path was a folder.
