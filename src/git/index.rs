@@ -5,11 +5,11 @@
 
 mod decoded;
 mod entry;
-#[cfg(test)]
-mod laws;
 mod lock;
 mod splice;
 mod split;
+#[cfg(test)]
+mod tests;
 mod whole;
 
 pub(super) use lock::{IndexLock, release_left_over};
