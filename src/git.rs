@@ -16,6 +16,7 @@ mod open;
 mod past;
 mod relocate;
 mod tracking;
+mod turn;
 mod unified;
 
 pub use gc::Tidying;

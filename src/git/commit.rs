@@ -2,14 +2,14 @@
 //!
 //! Nobody's commit is lost: the tree is built from the tip that was read, and the branch moves only from that tip.
 
-use super::{FileMode, GitError, PathChange, durable, index::IndexLock};
+use super::{FileMode, GitError, PathChange, durable, index::IndexLock, turn::take_turn};
 use crate::{domain::path::WsPath, fault};
 use gix::{
     ObjectId, Repository,
     actor::Signature,
     date::parse::TimeBuf,
     objs::{
-        Commit, Tree,
+        Commit, Kind, Tree, WriteTo,
         tree::{Editor, EntryKind},
     },
     refs::{
@@ -18,7 +18,7 @@ use gix::{
     },
     validate::path::component,
 };
-use std::{fs, io, path::PathBuf, thread};
+use std::{io, path::PathBuf, thread};
 
 /// How often a commit is built anew because the branch moved under it.
 const ATTEMPTS: usize = 20;
@@ -56,14 +56,6 @@ pub(super) fn commit(repo: &Repository, changes: &[PathChange], message: &str) -
         }
     }
     Err(GitError::Moved)
-}
-
-/// One writer of this repository at a time, across threads and processes; the kernel ends the turn of one that dies.
-/// Comes before every lock of git's: whoever has the turn knows that no other trackfs holds them.
-pub(super) fn take_turn(repo: &Repository) -> Result<fs::File, GitError> {
-    let turn = fs::File::create(repo.common_dir().join("trackfs.lock"))?;
-    turn.lock()?;
-    Ok(turn)
 }
 
 /// HEAD's commit.
@@ -110,7 +102,7 @@ fn write_blob(repo: &Repository, change: &PathChange) -> Result<Edit, GitError> 
                 FileMode::Executable => EntryKind::BlobExecutable,
                 FileMode::Symlink => EntryKind::Link,
             };
-            Some((kind, repo.write_blob(&content.bytes)?.detach()))
+            Some((kind, durable::write_object(repo, Kind::Blob, &content.bytes)?))
         }
     };
     Ok(Edit { path: change.path.clone(), entry })
@@ -186,7 +178,7 @@ fn edit_tree(
         }
     }
     editor.write(|tree| {
-        let id = repo.write_object(tree)?.detach();
+        let id = write_object(repo, tree)?;
         written.push(id);
         Ok(id)
     })
@@ -213,7 +205,13 @@ fn write_commit(
         message: format!("{}\n", message.trim_end().replace('\0', "")).into(),
         extra_headers: Vec::new(),
     };
-    Ok(repo.write_object(&commit)?.detach())
+    write_object(repo, &commit)
+}
+
+fn write_object(repo: &Repository, object: &impl WriteTo) -> Result<ObjectId, GitError> {
+    let mut bytes = Vec::new();
+    object.write_to(&mut bytes)?;
+    durable::write_object(repo, object.kind(), &bytes)
 }
 
 /// The user as git knows them, now.

@@ -3,7 +3,11 @@
 //! A commit writes a dozen files. They are synced one by one, several at a time, so that the disk can do it in one go and
 //! nobody else's unwritten data is waited for. Many files are left to a sync of their whole filesystem.
 
-use gix::ObjectId;
+use super::GitError;
+use gix::{
+    ObjectId, Repository,
+    objs::{Kind, Write, compute_hash},
+};
 use parking_lot::Mutex;
 use std::{
     collections::BTreeSet,
@@ -21,6 +25,16 @@ const YOUNG: Duration = Duration::from_secs(60 * 60);
 const FEW: usize = 16;
 /// Syncs under way at a time: they share what the disk does.
 const AT_ONCE: usize = 8;
+
+/// Writes an object that is not there yet. One that a power cut left empty, or a part of, before it was synced is written
+/// anew: by its name alone it would be taken for the whole one.
+pub(super) fn write_object(repo: &Repository, kind: Kind, bytes: &[u8]) -> Result<ObjectId, GitError> {
+    let id = compute_hash(repo.object_hash(), kind, bytes)?;
+    if repo.has_object(id) && repo.find_object(id).is_ok() {
+        return Ok(id);
+    }
+    Ok(repo.objects.write_buf(kind, bytes)?)
+}
 
 /// Makes loose objects durable, and keeps them from being pruned before a ref names them.
 pub(super) fn sync_objects(objects: &Path, ids: &[ObjectId]) -> io::Result<()> {

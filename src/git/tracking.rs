@@ -6,8 +6,9 @@
 
 use super::{
     GitError, Tracking, TrackingUpdate,
-    commit::{Draft, Edit, take_turn},
+    commit::{Draft, Edit},
     durable,
+    turn::take_turn,
 };
 use crate::domain::{issue::RemoteIssue, path::WsPath};
 use gix::{
@@ -155,7 +156,7 @@ fn json_edit(repo: &Repository, path: String, value: &impl Serialize) -> Result<
     let mut json = serde_json::to_vec_pretty(value).expect("string keys, and no value that can fail");
     json.push(b'\n');
     let path = WsPath::new(path).expect("escaped names are legal");
-    Ok(Edit { path, entry: Some((EntryKind::Blob, repo.write_blob(json)?.detach())) })
+    Ok(Edit { path, entry: Some((EntryKind::Blob, durable::write_object(repo, Kind::Blob, &json)?)) })
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(repo: &Repository, id: ObjectId, path: &str) -> Result<T, GitError> {

@@ -217,3 +217,38 @@ fn one_change_among_ten_thousand_files_writes_the_trees_above_it_and_no_other() 
     assert_eq!(bench.git(&["diff", "--stat", "HEAD~1", "HEAD"]).lines().count(), 2);
     bench.assert_sound();
 }
+
+#[test]
+fn an_object_that_a_power_cut_left_empty_is_written_anew() {
+    let (bench, repo) = Bench::fresh();
+    repo.commit(&[bench.put("a.md", "a\n")], "base").unwrap();
+    let change = bench.put("f/b.md", "b\n");
+    let empty = |id: String| {
+        let file = bench.git_dir().join("objects").join(&id[..2]).join(&id[2..]);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "").unwrap();
+    };
+    let blob = bench.git(&["hash-object", "f/b.md"]);
+    // The folder's tree, too: its id is that of the same folder elsewhere.
+    let (other, elsewhere) = Bench::fresh();
+    elsewhere.commit(&[other.put("f/b.md", "b\n")], "base").unwrap();
+    let tree = other.git(&["rev-parse", "HEAD:f"]);
+    [blob, tree].into_iter().for_each(empty);
+    repo.commit(&[change], "more").unwrap();
+    assert_eq!(bench.git(&["show", "HEAD:f/b.md"]), "b");
+    bench.assert_clean();
+}
+
+#[test]
+fn what_a_power_cut_left_of_objects_that_nobody_needs_is_gone_at_the_next_commit() {
+    let (bench, repo) = Bench::fresh();
+    let folder = bench.git_dir().join("objects/0a");
+    fs::create_dir_all(&folder).unwrap();
+    let (empty, under_way) = (folder.join("b".repeat(38)), folder.join("tmp_obj_Ab12"));
+    [&empty, &under_way].into_iter().for_each(|file| fs::write(file, "").unwrap());
+    fs::write(bench.git_dir().join("trackfs.writing"), "").unwrap();
+    repo.commit(&[bench.put("a.md", "a\n")], "one").unwrap();
+    assert!(!empty.exists() && under_way.exists());
+    assert!(!bench.git_dir().join("trackfs.writing").exists());
+    bench.assert_clean();
+}

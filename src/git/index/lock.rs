@@ -1,11 +1,6 @@
 //! Git's `index.lock`, with a second name, so that after a crash it is known to be ours and for which commit it was.
 
-use crate::git::{
-    GitError,
-    commit::{self, take_turn},
-    init::with_suffix,
-    open::LOCK_WAIT,
-};
+use crate::git::{GitError, commit, init::with_suffix, open::LOCK_WAIT, turn::take_turn};
 use gix::{ObjectId, Repository, index::File};
 use std::{
     fs, io,
