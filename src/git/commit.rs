@@ -2,12 +2,16 @@
 //!
 //! Nobody's commit is lost: the tree is built from the tip that was read, and the branch moves only from that tip.
 
-use super::{FileMode, GitError, PathChange, durable, index::IndexLock, turn::take_turn};
+use super::{
+    FileMode, GitError, PathChange, durable, index::IndexLock, init::with_suffix, open::LOCK_WAIT, turn::take_turn,
+};
 use crate::{domain::path::WsPath, fault};
 use gix::{
     ObjectId, Repository,
     actor::Signature,
     date::parse::TimeBuf,
+    error::ResultExt,
+    lock::acquire::Fail,
     objs::{
         Commit, Kind, Tree, WriteTo,
         tree::{Editor, EntryKind},
@@ -18,7 +22,7 @@ use gix::{
     },
     validate::path::component,
 };
-use std::{io, path::PathBuf, thread};
+use std::{io, path::PathBuf, thread, time::Duration};
 
 /// How often a commit is built anew because the branch moved under it.
 const ATTEMPTS: usize = 20;
@@ -146,7 +150,13 @@ impl Draft {
         };
         let edit = RefEdit::update(full_name, self.id, previous, format!("commit: {}", self.subject)).with_deref(true);
         let mut time = TimeBuf::default();
-        match repo.edit_references_as([edit], Some(self.signature.to_ref(&mut time))) {
+        let wait = Fail::AfterDurationWithBackoff(Duration::from_millis(LOCK_WAIT));
+        let moved = repo.refs.transaction().prepare([edit], wait, wait).and_then(|prepared| {
+            // What the ref will be stands in its lock now: synced before it gets the ref's name, it is never torn.
+            sync_locks(repo, name).or_raise(|| gix::error::message("the lock of a ref cannot be synced"))?;
+            prepared.commit(Some(self.signature.to_ref(&mut time)))
+        });
+        match moved {
             Ok(_) => {
                 fault::point("commit.moved");
                 Ok(())
@@ -157,6 +167,15 @@ impl Draft {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Brings the locks of a ref, and of the branch that it stands for, to the disk.
+fn sync_locks(repo: &Repository, name: &str) -> io::Result<()> {
+    let branch = repo.head_name().ok().flatten().map(|branch| repo.common_dir().join(branch.as_bstr().to_string()));
+    for file in branch.into_iter().chain([repo.git_dir().join(name), repo.common_dir().join(name)]) {
+        durable::sync_if_there(&with_suffix(&file, ".lock"))?;
+    }
+    Ok(())
 }
 
 /// The tree with the edits applied; ids of new trees are added to `written`.

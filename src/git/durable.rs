@@ -65,7 +65,7 @@ pub(super) fn sync_files(files: &[PathBuf], base: &Path) -> io::Result<()> {
     })
 }
 
-fn sync_if_there(path: &Path) -> io::Result<()> {
+pub(super) fn sync_if_there(path: &Path) -> io::Result<()> {
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         file => file?.sync_all(),
