@@ -2,7 +2,7 @@
 # The long suites, on a mount of the real program and, beside it, on the disk under it. Not part of tests/run.sh.
 #
 #   tests/long.sh [SUITE...]     suites: stress editors pjd-c fsx fsx-c fsstress fio diff copies programs coherence
-#                                threads model claims crash [all of them]
+#                                threads model claims rounds crash [all of them]
 #
 # Each prints `SUITE disk: N passed, N failed` and `SUITE mount: …`; the last line adds up what failed on the mount and not
 # on the disk. What ran through the mount is compared, file by file, with what lies under it after unmounting.
@@ -31,7 +31,7 @@ SECONDS_EACH=${SECONDS_EACH:-5}
 OPS=${OPS:-1000000}
 SEEDS=${SEEDS:-1 2 3}
 DISK=${DISK:-1}
-ALL=(stress editors pjd-c fsx fsx-c fsstress fio diff copies programs coherence threads model claims crash)
+ALL=(stress editors pjd-c fsx fsx-c fsstress fio diff copies programs coherence threads model claims rounds crash)
 [ $# -gt 0 ] || set -- "${ALL[@]}"
 
 [ -x "$TRACKFS" ] || cargo build --release --bin trackfs || exit 1
