@@ -67,14 +67,11 @@ fn commits(c: &mut Criterion) {
     let mut group = c.benchmark_group("commit");
     group.sample_size(20);
     let sizes = [(10_000, 1000), (100_000, 1000), (100_000, 100_000)];
-    for ((files, folder), index) in sizes.into_iter().flat_map(|size| ["whole", "split"].map(|index| (size, index))) {
+    let indexes = [("whole", "false"), ("split", "true")];
+    for ((files, folder), (index, asked)) in sizes.into_iter().flat_map(|size| indexes.map(|index| (size, index))) {
         let dir = tempfile::tempdir().unwrap();
         let repository = repository(dir.path(), files, folder);
-        git(
-            &dir.path().join("ws"),
-            &["config", "core.splitIndex", if index == "split" { "true" } else { "false" }],
-            "",
-        );
+        git(&dir.path().join("ws"), &["config", "core.splitIndex", asked], "");
         let repo = Repo::open(&repository).unwrap();
         let mut round = 0;
         for count in [1, 50] {

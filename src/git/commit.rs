@@ -10,7 +10,6 @@ use gix::{
     ObjectId, Repository,
     actor::Signature,
     date::parse::TimeBuf,
-    error::ResultExt,
     lock::acquire::Fail,
     objs::{
         Commit, Kind, Tree, WriteTo,
@@ -151,31 +150,37 @@ impl Draft {
         let edit = RefEdit::update(full_name, self.id, previous, format!("commit: {}", self.subject)).with_deref(true);
         let mut time = TimeBuf::default();
         let wait = Fail::AfterDurationWithBackoff(Duration::from_millis(LOCK_WAIT));
-        let moved = repo.refs.transaction().prepare([edit], wait, wait).and_then(|prepared| {
-            // What the ref will be stands in its lock now: synced before it gets the ref's name, it is never torn.
-            sync_locks(repo, name).or_raise(|| gix::error::message("the lock of a ref cannot be synced"))?;
-            prepared.commit(Some(self.signature.to_ref(&mut time)))
-        });
-        match moved {
-            Ok(_) => {
-                fault::point("commit.moved");
-                Ok(())
-            }
-            // Removed meanwhile, by `git branch -m` say.
-            Err(error) if error.is_not_found() => Err(GitError::Moved),
-            Err(error) if error.is_retryable() => Err(GitError::Locked(format!("the lock of {name}"))),
-            Err(error) => Err(error.into()),
-        }
+        let prepared = repo.refs.transaction().prepare([edit], wait, wait).map_err(|error| not_moved(name, error))?;
+        // What the ref will be stands in its lock now: synced before it gets the ref's name, it is never torn.
+        sync_locks(repo, name)?;
+        prepared.commit(Some(self.signature.to_ref(&mut time))).map_err(|error| not_moved(name, error))?;
+        fault::point("commit.moved");
+        Ok(())
     }
 }
 
-/// Brings the locks of a ref, and of the branch that it stands for, to the disk.
-fn sync_locks(repo: &Repository, name: &str) -> io::Result<()> {
-    let branch = repo.head_name().ok().flatten().map(|branch| repo.common_dir().join(branch.as_bstr().to_string()));
-    for file in branch.into_iter().chain([repo.git_dir().join(name), repo.common_dir().join(name)]) {
-        durable::sync_if_there(&with_suffix(&file, ".lock"))?;
+/// Why a ref stays where it is.
+fn not_moved(name: &str, error: gix::Error) -> GitError {
+    if error.is_not_found() {
+        // Removed meanwhile, by `git branch -m` say.
+        GitError::Moved
+    } else if error.is_retryable() {
+        GitError::Locked(format!("the lock of {name}"))
+    } else {
+        error.into()
     }
-    Ok(())
+}
+
+/// Brings the locks of a ref, and of the branch that HEAD stands for, to the disk.
+fn sync_locks(repo: &Repository, name: &str) -> Result<(), GitError> {
+    let files = if name == "HEAD" { refs_of_head(repo)? } else { vec![repo.common_dir().join(name)] };
+    Ok(files.iter().try_for_each(|file| durable::sync_if_there(&with_suffix(file, ".lock")))?)
+}
+
+/// The files in which HEAD stands: of the branch, unless it is detached, and its own.
+pub(super) fn refs_of_head(repo: &Repository) -> Result<Vec<PathBuf>, GitError> {
+    let branch = repo.head_name()?.map(|name| repo.common_dir().join(name.as_bstr().to_string()));
+    Ok(branch.into_iter().chain([repo.git_dir().join("HEAD")]).collect())
 }
 
 /// The tree with the edits applied; ids of new trees are added to `written`.

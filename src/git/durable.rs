@@ -30,10 +30,10 @@ const AT_ONCE: usize = 8;
 /// anew: by its name alone it would be taken for the whole one.
 pub(super) fn write_object(repo: &Repository, kind: Kind, bytes: &[u8]) -> Result<ObjectId, GitError> {
     let id = compute_hash(repo.object_hash(), kind, bytes)?;
-    if repo.has_object(id) && repo.find_object(id).is_ok() {
-        return Ok(id);
+    match repo.try_find_object(id) {
+        Ok(Some(_)) => Ok(id),
+        Ok(None) | Err(_) => Ok(repo.objects.write_buf(kind, bytes)?),
     }
-    Ok(repo.objects.write_buf(kind, bytes)?)
 }
 
 /// Makes loose objects durable, and keeps them from being pruned before a ref names them.

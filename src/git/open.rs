@@ -26,8 +26,7 @@ pub(super) fn open(git_dir: &Path) -> Result<ThreadSafeRepository, GitError> {
     let options = Options::default()
         .with(Trust::Full)
         .open_path_as_is(true)
-        .permissions(Permissions { env, ..Permissions::all() })
-        .config_overrides([format!("core.filesRefLockTimeout={LOCK_WAIT}")]);
+        .permissions(Permissions { env, ..Permissions::all() });
     let mut repo = options.open(git_dir)?;
     refuse_other_ref_formats(&repo.to_thread_local())?;
     // By default gix keeps no reflog where it sees no work tree.

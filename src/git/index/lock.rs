@@ -108,8 +108,7 @@ fn recover(repo: &Repository) -> Result<(), GitError> {
 /// The locks under which the dead process was moving HEAD to `commit`. Whoever else moves HEAD holds the index lock first,
 /// so what is empty, or says `commit`, is not theirs.
 fn remove_ref_locks(repo: &Repository, commit: &str) -> Result<(), GitError> {
-    let branch = repo.head_name()?.map(|name| repo.common_dir().join(name.as_bstr().to_string()));
-    for name in branch.into_iter().chain([repo.git_dir().join("HEAD")]) {
+    for name in commit::refs_of_head(repo)? {
         let lock = with_suffix(&name, ".lock");
         let ours = |content: &str| content.trim_end() == commit || content.is_empty();
         if fs::read_to_string(&lock).is_ok_and(|content| ours(&content)) {
