@@ -1,11 +1,16 @@
 //! Turns of those who write to a repository.
 
 use super::GitError;
-use gix::Repository;
+use gix::{ObjectId, Repository, odb::loose};
 use std::{
-    fs, io,
-    path::{Path, PathBuf},
+    ffi::OsString,
+    fs,
+    path::PathBuf,
+    time::{Duration, SystemTime},
 };
+
+/// By how much the times of files of one turn may differ from the order in which they were written.
+const CLOCK: Duration = Duration::from_secs(2);
 
 /// The right to write to a repository, until it is dropped or the process ends.
 pub(super) struct Turn {
@@ -20,8 +25,8 @@ pub(super) fn take_turn(repo: &Repository) -> Result<Turn, GitError> {
     let lock = fs::File::create(repo.common_dir().join("trackfs.lock"))?;
     lock.lock()?;
     let note = repo.common_dir().join("trackfs.writing");
-    if note.exists() {
-        remove_empty_objects(&repo.common_dir().join("objects"))?;
+    if let Ok(begun) = fs::metadata(&note).and_then(|note| note.modified()) {
+        remove_torn_objects(repo, begun - CLOCK)?;
     }
     fs::File::create(&note)?;
     Ok(Turn { _lock: lock, note })
@@ -33,22 +38,34 @@ impl Drop for Turn {
     }
 }
 
-/// Objects get their names before they are synced, so that a power cut may leave names of nothing, which git complains of.
-fn remove_empty_objects(objects: &Path) -> io::Result<()> {
-    for folder in fs::read_dir(objects)? {
+/// Objects get their names before they are synced, so that a power cut may leave names of nothing, or of a part of what was
+/// written, which git complains of. No ref needs them: a branch moves once its objects are on the disk.
+fn remove_torn_objects(repo: &Repository, begun: SystemTime) -> Result<(), GitError> {
+    let objects = repo.common_dir().join("objects");
+    let loose = loose::Store::at(&objects, repo.object_hash());
+    for folder in fs::read_dir(&objects)? {
         let folder = folder?;
         if folder.file_name().len() != 2 {
             continue;
         }
         for object in fs::read_dir(folder.path())? {
             let object = object?;
+            let hex = [folder.file_name(), object.file_name()].map(OsString::into_encoded_bytes).concat();
             // What git is about to write has a name of another kind.
-            let is_named =
-                object.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_hexdigit()));
-            if is_named && object.metadata()?.len() == 0 {
+            let Ok(id) = ObjectId::from_hex(&hex) else { continue };
+            let found = object.metadata()?;
+            if found.len() == 0 || (found.modified()? >= begun && is_torn(&loose, id)) {
                 fs::remove_file(object.path())?;
             }
         }
     }
     Ok(())
+}
+
+/// Whether the content of a loose object is not what its id was made of. One that cannot be read now is not judged.
+fn is_torn(loose: &loose::Store, id: ObjectId) -> bool {
+    match loose.try_find(&id, &mut Vec::new()) {
+        Ok(object) => object.is_some_and(|object| object.verify_checksum(&id).is_err()),
+        Err(error) => error.is_corrupted(),
+    }
 }

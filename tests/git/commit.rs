@@ -1,7 +1,7 @@
 //! Commits are what git itself could have made, on top of whatever the user did.
 
 use crate::support::*;
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, process::Command, slice};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path, process::Command, slice};
 use trackfs::git::{FileContent, GitError, PathChange, Repo};
 
 #[test]
@@ -242,13 +242,28 @@ fn an_object_that_a_power_cut_left_empty_is_written_anew() {
 #[test]
 fn what_a_power_cut_left_of_objects_that_nobody_needs_is_gone_at_the_next_commit() {
     let (bench, repo) = Bench::fresh();
-    let folder = bench.git_dir().join("objects/0a");
+    let objects = bench.git_dir().join("objects");
+    let folder = objects.join("0a");
     fs::create_dir_all(&folder).unwrap();
     let (empty, under_way) = (folder.join("b".repeat(38)), folder.join("tmp_obj_Ab12"));
     [&empty, &under_way].into_iter().for_each(|file| fs::write(file, "").unwrap());
+    let [whole, cut, nothing, other] = ["whole", "cut", "nothing", "other"].map(|name| {
+        fs::write(bench.ws().join(name), format!("{name}\n").repeat(100)).unwrap();
+        let id = bench.git(&["hash-object", "-w", name]);
+        fs::remove_file(bench.ws().join(name)).unwrap();
+        objects.join(&id[..2]).join(&id[2..])
+    });
+    let bytes = fs::read(&cut).unwrap();
+    for (file, torn) in [(&cut, &bytes[..bytes.len() / 2]), (&nothing, &vec![0; bytes.len()]), (&other, &bytes)] {
+        fs::remove_file(file).unwrap();
+        fs::write(file, torn).unwrap();
+    }
     fs::write(bench.git_dir().join("trackfs.writing"), "").unwrap();
     repo.commit(&[bench.put("a.md", "a\n")], "one").unwrap();
-    assert!(!empty.exists() && under_way.exists());
+    for torn in [empty, cut, nothing, other] {
+        assert!(!torn.exists(), "{torn:?}");
+    }
+    assert!(whole.exists() && under_way.exists());
     assert!(!bench.git_dir().join("trackfs.writing").exists());
     bench.assert_clean();
 }
