@@ -41,7 +41,7 @@ fn fields_are_where_they_are_said_to_be(document: &Document) {
     for (key, value) in document.fields() {
         assert_eq!(document.get(key), Some(value));
         let at = document.position(key).expect("a field has a place");
-        let rest = is_in(text, at);
+        let rest = after_marks(text, at);
         let begins = rest.starts_with(['\'', '"', '!', '&', '|', '>']) || rest.chars().next() == key.chars().next();
         assert!(begins, "{key:?} is not at {at:?}");
         is_in(text, document.value_position(key).expect("a field's value has a place"));
@@ -54,9 +54,13 @@ fn fields_are_where_they_are_said_to_be(document: &Document) {
 }
 
 fn is_in(text: &[u8], position: Position) -> String {
-    // A byte order mark is in no column.
-    let has_mark = at(text, position.line, 1).starts_with('\u{feff}');
-    at(text, position.line, position.column + u32::from(has_mark))
+    at(text, position.line, position.column)
+}
+
+/// What stands at a place of the block, where byte order marks before the first field are in no column.
+fn after_marks(text: &[u8], position: Position) -> String {
+    let marks = at(text, position.line, 1).chars().take_while(|&c| c == '\u{feff}').count();
+    at(text, position.line, position.column + marks as u32)
 }
 
 fn what_is_made_of_it_is_total(document: &Document) {

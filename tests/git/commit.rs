@@ -1,7 +1,7 @@
 //! Commits are what git itself could have made, on top of whatever the user did.
 
 use crate::support::*;
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path, process::Command, slice};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, process::Command, slice};
 use trackfs::git::{FileContent, GitError, PathChange, Repo};
 
 #[test]
