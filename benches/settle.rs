@@ -1,4 +1,5 @@
-//! What one save costs after the quiet time: read, compare, journal (with its fsync), index.
+//! What one save costs: before its rename, whether it is refused; after the quiet time, read, compare, journal (with its
+//! fsync), index.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::{fs, sync::Arc};
@@ -41,6 +42,11 @@ fn one_save(criterion: &mut Criterion) {
             save();
             assert_eq!(settler.settle_now().expect("the disk has room").len(), 1);
         });
+    });
+    let body = "Steps to reproduce, as they were told, with a link to [[other]].\n".repeat(15);
+    let text = format!("---\ntitle: Save\nstatus: todo\nlabels: [a, b]\n---\n{body}");
+    criterion.bench_function("judge a kilobyte before it becomes a ticket", |bencher| {
+        bencher.iter(|| assert_eq!(settler.check(&path, text.as_bytes()), None));
     });
 }
 

@@ -71,6 +71,7 @@ fn what_is_made_of_it_is_total(document: &Document) {
     }
     let one = snapshot::read(&path, Kind::Ticket, document.bytes(), false, &schema, None);
     assert!(!one.title.is_empty() && !one.title.contains(char::is_control), "{:?}", one.title);
+    assert_eq!(snapshot::problems_of_ticket(&path, document.bytes(), &schema, None), one.problems);
     let body = String::from_utf8_lossy(document.body());
     let found = references(&body);
     for name in found.tags.iter().chain(&found.links) {

@@ -109,6 +109,13 @@ pub fn read(
     }
 }
 
+/// What is wrong with a ticket of these bytes, for which little of what they say has to be read. `previous` as for [`read`].
+pub fn problems_of_ticket(path: &WsPath, bytes: &[u8], schema: &Schema, previous: Option<&Snapshot>) -> Vec<Problem> {
+    let kind = Kind::Ticket;
+    let previous = previous.filter(|snapshot| snapshot.kind == kind);
+    problems(path, &kind, &Document::parse(bytes), schema, previous)
+}
+
 impl Snapshot {
     fn with_meaning_of(self, last: &Snapshot) -> Self {
         let Self { kind, content, executable, problems, .. } = self;

@@ -28,7 +28,7 @@ use crate::domain::{
     path::WsPath,
     problem::{Problem, Severity},
     schema::Schema,
-    snapshot::Snapshot,
+    snapshot::{self, Snapshot},
     view,
 };
 use adopt::Baseline;
@@ -265,8 +265,8 @@ impl Settler {
         if kind != Kind::Ticket {
             return None;
         }
-        let snapshot = meaning::read(path, kind, bytes, false, &self.schema(), was.as_ref());
-        snapshot.problems.into_iter().find(|problem| problem.severity == Severity::Error)
+        let problems = snapshot::problems_of_ticket(path, bytes, &self.schema(), was.as_ref());
+        problems.into_iter().find(|problem| problem.severity == Severity::Error)
     }
 
     /// Settles what is due until [`Settler::stop`]; sleeps without polling. The journal is written here too.
