@@ -25,8 +25,11 @@ pub(super) fn take_turn(repo: &Repository) -> Result<Turn, GitError> {
     let lock = fs::File::create(repo.common_dir().join("trackfs.lock"))?;
     lock.lock()?;
     let note = repo.common_dir().join("trackfs.writing");
-    if let Ok(begun) = fs::metadata(&note).and_then(|note| note.modified()) {
-        remove_torn_objects(repo, begun - CLOCK)?;
+    if let Ok(begun) = fs::metadata(&note).and_then(|note| note.modified())
+        && let Err(error) = remove_torn_objects(repo, begun - CLOCK)
+    {
+        // They are in nobody's way: what a commit needs is written anew.
+        tracing::warn!(%error, "what an interrupted commit may have left of objects stays");
     }
     fs::File::create(&note)?;
     Ok(Turn { _lock: lock, note })
