@@ -53,7 +53,7 @@ pub(super) struct Volatile {
 /// The state of the index and of the tracking ref.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
-    mark: u64,
+    index: u64,
     tip: Option<String>,
 }
 
@@ -119,7 +119,7 @@ impl<'a> Cycle<'a> {
             volatile.in_step.clear();
             volatile.at_rest = None;
         }
-        let stamp = Stamp { mark: parts.store.mark()?, tip: parts.repo.tracking_tip(&parts.name)? };
+        let stamp = Stamp { index: parts.store.generation(), tip: parts.repo.tracking_tip(&parts.name)? };
         let kept = volatile.kept.take().filter(|kept| kept.stamp == stamp);
         let is_new = kept.is_none();
         let Kept { tracking, tickets, memory, names, .. } = match kept {

@@ -32,7 +32,7 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
 };
 
 /// Events that `events.jsonl` starts with.
@@ -47,6 +47,8 @@ pub struct Store {
     log_reader: Arc<File>,
     journal: Database,
     index: Database,
+    /// How often the index has taken something over since it was opened.
+    generation: AtomicU64,
     /// Put when the databases are closed: fields are dropped in this order.
     seals: Vec<Seal>,
     /// Locked for as long as this process is the one that keeps the derived files.
@@ -90,7 +92,16 @@ impl Store {
         };
         let log = EventLog::open(dir, newest.as_deref())?;
         let log_reader = Arc::new(log.reader()?);
-        Ok(Self { dir: dir.to_owned(), log: Mutex::new(log), log_reader, journal, index, seals, _owner: owner })
+        Ok(Self {
+            dir: dir.to_owned(),
+            log: Mutex::new(log),
+            log_reader,
+            journal,
+            index,
+            generation: AtomicU64::default(),
+            seals,
+            _owner: owner,
+        })
     }
 
     /// What a person should know of the store: a journal that was set aside.

@@ -21,7 +21,7 @@ use crate::{
     workspace::root::Stat,
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 /// One path as a settling pass leaves it.
 #[derive(Clone, Debug)]
@@ -254,7 +254,15 @@ impl Store {
                 transaction.prepare_cached(query)?.execute([settled.path.as_str()])?;
             }
             Ok(())
-        })
+        })?;
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Which state of the index this is, while the store is open. Read before the files: they are then of this state, or newer,
+    /// and never of an older one. (The mark is the journal's, which is ahead of the index while something settles.)
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 }
 

@@ -194,6 +194,22 @@ mod settled {
     }
 
     #[test]
+    fn an_index_that_is_behind_the_journal_is_not_of_the_generation_that_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        store.put_settled(Timestamp::UNIX_EPOCH, &[settled("tickets/a.md", TICKET)]).unwrap();
+        let newer = [settled("tickets/a.md", "---\ntitle: B\nstatus: done\n---\n")];
+        store.journal_settled(Timestamp::UNIX_EPOCH, &newer).unwrap();
+        let seen = (store.generation(), store.snapshot(&path("tickets/a.md")).unwrap().unwrap().title);
+        store.index_settled(None, &newer).unwrap();
+        assert_eq!(seen.1, "A");
+        assert_ne!(store.generation(), seen.0);
+        let seen = store.generation();
+        store.append(Timestamp::UNIX_EPOCH, &Actor::named("vim"), changes(1)).unwrap();
+        assert_eq!(store.generation(), seen, "an event changes no file");
+    }
+
+    #[test]
     fn an_index_with_rows_of_a_file_that_it_does_not_have_is_made_anew() {
         let dir = tempfile::tempdir().unwrap();
         let settled = [settled("tickets/a.md", TICKET)];
