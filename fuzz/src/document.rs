@@ -42,7 +42,9 @@ fn fields_are_where_they_are_said_to_be(document: &Document) {
         assert_eq!(document.get(key), Some(value));
         let at = document.position(key).expect("a field has a place");
         let rest = after_marks(text, at);
-        let begins = rest.starts_with(['\'', '"', '!', '&', '|', '>']) || rest.chars().next() == key.chars().next();
+        // Of a text in a block, what it begins with may be lines before this one.
+        let first = [key, key.trim_start()].map(|key| key.chars().next());
+        let begins = rest.starts_with(['\'', '"', '!', '&', '|', '>']) || first.contains(&rest.chars().next());
         assert!(begins, "{key:?} is not at {at:?}");
         is_in(text, document.value_position(key).expect("a field's value has a place"));
         for index in 0..value.as_array().map_or(0, Vec::len) {
