@@ -1,8 +1,10 @@
-//! Fault points: named places at which a test ends this process, or lets a step fail, as a crash or a disk would.
+//! Fault points: named places at which a test ends this process, lets a step fail as a disk would, or stays for a while, so
+//! that others come in between.
 //!
 //! They are in every build, so that what is tested is what people run; a point that nobody armed costs one relaxed load.
 //! `TRACKFS_FAULT` arms them: `NAME` kills the process at the first passing of that point, `NAME:N` at the N-th, `*:N` at
-//! the N-th passing of any, and `NAME=ERRNO` (a number) makes every passing of a point that can fail answer that error.
+//! the N-th passing of any, `NAME=ERRNO` (a number) makes every passing of a point that can fail answer that error, and
+//! `NAME~MS` makes every passing take so many milliseconds.
 
 use std::{
     io,
@@ -10,6 +12,8 @@ use std::{
         OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 static ARMED: AtomicBool = AtomicBool::new(false);
@@ -27,6 +31,7 @@ struct Plan {
 enum What {
     KillAt(u64),
     Fail(i32),
+    Stay(Duration),
 }
 
 /// Arms what `TRACKFS_FAULT` says, for the life of the process. Call it before there are threads.
@@ -64,6 +69,10 @@ fn reached(name: &str) -> Option<i32> {
         What::Fail(errno) => Some(errno),
         What::KillAt(turn) if turn == passed => die(name),
         What::KillAt(_) => None,
+        What::Stay(time) => {
+            thread::sleep(time);
+            None
+        }
     }
 }
 
@@ -73,16 +82,20 @@ fn die(name: &str) -> ! {
     // SAFETY: takes no pointers; the signal cannot be caught, and ends the process.
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
     loop {
-        std::thread::park();
+        thread::park();
     }
 }
 
 impl Plan {
     fn parse(text: &str) -> Option<Self> {
-        let (name, what) = match (text.split_once('='), text.split_once(':')) {
-            (Some((name, errno)), _) => (name, What::Fail(errno.parse().ok()?)),
-            (None, Some((name, turn))) => (name, What::KillAt(turn.parse().ok()?)),
-            (None, None) => (text, What::KillAt(1)),
+        let (name, what) = if let Some((name, errno)) = text.split_once('=') {
+            (name, What::Fail(errno.parse().ok()?))
+        } else if let Some((name, time)) = text.split_once('~') {
+            (name, What::Stay(Duration::from_millis(time.parse().ok()?)))
+        } else if let Some((name, turn)) = text.split_once(':') {
+            (name, What::KillAt(turn.parse().ok()?))
+        } else {
+            (text, What::KillAt(1))
         };
         Some(Self { name: name.to_owned(), what, passed: AtomicU64::new(0) })
     }
@@ -98,6 +111,7 @@ mod tests {
         assert_eq!(read("commit.moved"), Some(("commit.moved".into(), What::KillAt(1))));
         assert_eq!(read("*:17"), Some(("*".into(), What::KillAt(17))));
         assert_eq!(read("journal.write=28"), Some(("journal.write".into(), What::Fail(28))));
+        assert_eq!(read("page~60"), Some(("page".into(), What::Stay(Duration::from_millis(60)))));
         assert!(read("journal.write=ENOSPC").is_none() && read("*:soon").is_none());
     }
 

@@ -2,7 +2,7 @@
 # The long suites, on a mount of the real program and, beside it, on the disk under it. Not part of tests/run.sh.
 #
 #   tests/long.sh [SUITE...]     suites: stress editors pjd-c fsx fsx-c fsstress fio diff copies programs coherence
-#                                threads model claims rounds crash [all of them]
+#                                threads model claims rounds delays crash [all of them]
 #
 # Each prints `SUITE disk: N passed, N failed` and `SUITE mount: …`; the last line adds up what failed on the mount and not
 # on the disk. What ran through the mount is compared, file by file, with what lies under it after unmounting.
@@ -16,6 +16,7 @@
 #   CRASH         a command line, run in tests/conformance, that prints the same summary line [crash is skipped]
 #   MODEL_CASES   times the cases of the model           [20]
 #   SECONDS_EACH  of each stressor [5]    OPS  of each run of fsx [1000000], its FSX_PROFILES [basic mmap full]    SEEDS [1 2 3]
+#   DELAY         milliseconds at each fault point [60], DELAYED  the test programs that are run so [remotes views stale_saves]
 #   DISK  0: the mount alone
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -31,7 +32,7 @@ SECONDS_EACH=${SECONDS_EACH:-5}
 OPS=${OPS:-1000000}
 SEEDS=${SEEDS:-1 2 3}
 DISK=${DISK:-1}
-ALL=(stress editors pjd-c fsx fsx-c fsstress fio diff copies programs coherence threads model claims rounds crash)
+ALL=(stress editors pjd-c fsx fsx-c fsstress fio diff copies programs coherence threads model claims rounds delays crash)
 [ $# -gt 0 ] || set -- "${ALL[@]}"
 
 [ -x "$TRACKFS" ] || cargo build --release --bin trackfs || exit 1
@@ -215,6 +216,23 @@ cargo_test() {
         sed -n -e 's/^test result: [a-zA-Z]*\. \([0-9]*\) passed; \([0-9]*\) failed.*/\1 passed, \2 failed/p' -e '/panicked/s/^/FAIL /p' -e '/^coherence:/p'
 }
 
+# What others do between two steps changes nothing: each named point in turn takes a while, under tests of many threads.
+delays() {
+    local point program passed=0 failed=0
+    while IFS= read -r point; do
+        for program in ${DELAYED:-remotes views stale_saves}; do
+            if TRACKFS_FAULT=$point~${DELAY:-60} HOME=$REAL_HOME cargo test --quiet --test "$program" \
+                </dev/null >"$WORK/delay" 2>&1; then
+                passed=$((passed + 1))
+            else
+                failed=$((failed + 1))
+                echo "FAIL $program, $point: $(grep -E '^test .* FAILED|panicked' "$WORK/delay" | head -3 | tr '\n' ' ')"
+            fi
+        done
+    done < <(grep -rhoE '(fault::(point|step)|\.step)\("[a-z.]+"\)' src | cut -d'"' -f2 | sort -u)
+    echo "$passed passed, $failed failed"
+}
+
 for suite; do
     case $suite in
         stress) both stress-ng stress ;;
@@ -241,6 +259,7 @@ for suite; do
             TRACKFS_MODEL_CASES=${MODEL_CASES:-20} one "model of the views" cargo_test views
             ;;
         rounds) one rounds cargo_test rounds --ignored ;;
+        delays) one delays delays ;;
         claims) one claims cargo_test views --ignored ;;
         crash) if [ -n "${CRASH:-}" ]; then one crash bash -c "cd tests/conformance && $CRASH"; else skip "$suite" "CRASH is not set"; fi ;;
         *) echo "there is no suite $suite: ${ALL[*]}" >&2 && exit 2 ;;
