@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use std::{
     collections::BTreeSet,
     fs::File,
-    io,
+    io::{self, Write as _},
     ops::Range,
     path::{Path, PathBuf},
     thread,
@@ -26,6 +26,9 @@ const YOUNG: Duration = Duration::from_secs(60 * 60);
 const FEW: usize = 16;
 /// Syncs under way at a time: they share what the disk does.
 const AT_ONCE: usize = 8;
+/// Bytes that are written before the disk begins with them.
+const PART: usize = 2 << 20;
+const PAGE: usize = 4096;
 
 /// Writes an object that is not there yet. One that a power cut left empty, or a part of, before it was synced is written
 /// anew: by its name alone it would be taken for the whole one.
@@ -40,8 +43,14 @@ pub(super) fn write_object(repo: &Repository, kind: Kind, bytes: &[u8]) -> Resul
 /// Makes loose objects durable, and keeps them from being pruned before a ref names them.
 pub(super) fn sync_objects(objects: &Path, ids: &[ObjectId]) -> io::Result<()> {
     freshen(objects, ids)?;
-    let files = ids.iter().map(ToString::to_string).map(|hex| objects.join(&hex[..2]).join(&hex[2..]));
+    let files = ids.iter().map(|id| loose_file(objects, *id));
     sync_files(&files.collect::<Vec<_>>(), objects)
+}
+
+/// Where a loose object stands.
+pub(super) fn loose_file(objects: &Path, id: ObjectId) -> PathBuf {
+    let hex = id.to_string();
+    objects.join(&hex[..2]).join(&hex[2..])
 }
 
 /// Makes the content of files durable and their names in all folders up to `base`. What is not there is left out: an
@@ -75,8 +84,8 @@ pub(super) fn sync_if_there(path: &Path) -> io::Result<()> {
 
 /// Keeps git from pruning objects that were there already, unused, before a ref names them.
 fn freshen(objects: &Path, ids: &[ObjectId]) -> io::Result<()> {
-    for hex in ids.iter().map(ToString::to_string) {
-        let file = match File::open(objects.join(&hex[..2]).join(&hex[2..])) {
+    for id in ids {
+        let file = match File::open(loose_file(objects, *id)) {
             // Packed.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             file => file?,
@@ -89,9 +98,25 @@ fn freshen(objects: &Path, ids: &[ObjectId]) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the disk begin with these bytes of a file, so that its sync has less to wait for. Nothing is durable by it.
+/// Writes the pieces of a file. The disk begins with it meanwhile, so that its sync has less to wait for.
+pub(super) fn write_pieces(mut file: &File, pieces: &[&[u8]]) -> io::Result<()> {
+    let (mut begun, mut written) = (0, 0);
+    for part in pieces.iter().flat_map(|piece| piece.chunks(PART)) {
+        file.write_all(part)?;
+        written += part.len();
+        if written - begun >= PART {
+            // The last page is not full yet.
+            let full = written - written % PAGE;
+            begin_sync(file, begun..full);
+            begun = full;
+        }
+    }
+    Ok(())
+}
+
+/// Lets the disk begin with these bytes of a file. Nothing is durable by it.
 #[cfg(target_os = "linux")]
-pub(super) fn begin_sync(file: &File, bytes: Range<usize>) {
+fn begin_sync(file: &File, bytes: Range<usize>) {
     use std::os::fd::AsRawFd;
     let (Ok(at), Ok(length)) = (bytes.start.try_into(), bytes.len().try_into()) else { return };
     // SAFETY: the descriptor is open for the whole call.
@@ -99,7 +124,7 @@ pub(super) fn begin_sync(file: &File, bytes: Range<usize>) {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn begin_sync(_file: &File, _bytes: Range<usize>) {}
+fn begin_sync(_file: &File, _bytes: Range<usize>) {}
 
 /// Brings a file's content and its name to the disk.
 pub(super) fn sync_file(path: &Path) -> io::Result<()> {

@@ -23,7 +23,7 @@ use self::{
 use super::{
     GitError, PathChange,
     commit::{Draft, Edit},
-    durable::{begin_sync, sync_files},
+    durable::{sync_files, write_pieces},
 };
 use crate::{fault, workspace::root::Stat};
 use gix::{
@@ -50,10 +50,6 @@ const SHARED: &str = "sharedindex.";
 const PERCENT: u8 = 20;
 /// `splitIndex.sharedIndexExpire` where the user says nothing, as in git.
 const EXPIRE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-
-/// Bytes that are written before the disk begins with them.
-const PART: usize = 2 << 20;
-const PAGE: usize = 4096;
 
 impl IndexLock {
     /// Writes the index as it shall be once HEAD is `draft`, durably.
@@ -181,17 +177,7 @@ fn write_hashed(pieces: &[&[u8]], skip_hash: bool, mut to: &fs::File) -> io::Res
     // Of a large index each takes some milliseconds: hashing, writing, and what the disk does.
     thread::scope(|scope| {
         let hashing = (!skip_hash).then(|| scope.spawn(hash));
-        let (mut begun, mut written) = (0, 0);
-        for part in pieces.iter().flat_map(|piece| piece.chunks(PART)) {
-            to.write_all(part)?;
-            written += part.len();
-            if written - begun >= PART {
-                // The last page is not full yet.
-                let full = written - written % PAGE;
-                begin_sync(to, begun..full);
-                begun = full;
-            }
-        }
+        write_pieces(to, pieces)?;
         let hash = hashing.map_or([0; ID], |hashing| hashing.join().expect("it cannot panic"));
         to.write_all(&hash)
     })

@@ -1,10 +1,9 @@
 //! Turns of those who write to a repository.
 
-use super::GitError;
+use super::{GitError, durable::loose_file};
 use gix::{ObjectId, Repository, odb::loose};
 use std::{
-    ffi::OsString,
-    fs,
+    fs, io,
     path::PathBuf,
     time::{Duration, SystemTime},
 };
@@ -44,22 +43,13 @@ impl Drop for Turn {
 /// Objects get their names before they are synced, so that a power cut may leave names of nothing, or of a part of what was
 /// written, which git complains of. No ref needs them: a branch moves once its objects are on the disk.
 fn remove_torn_objects(repo: &Repository, begun: SystemTime) -> Result<(), GitError> {
-    let objects = repo.common_dir().join("objects");
-    let loose = loose::Store::at(&objects, repo.object_hash());
-    for folder in fs::read_dir(&objects)? {
-        let folder = folder?;
-        if folder.file_name().len() != 2 {
-            continue;
-        }
-        for object in fs::read_dir(folder.path())? {
-            let object = object?;
-            let hex = [folder.file_name(), object.file_name()].map(OsString::into_encoded_bytes).concat();
-            // What git is about to write has a name of another kind.
-            let Ok(id) = ObjectId::from_hex(&hex) else { continue };
-            let found = object.metadata()?;
-            if found.len() == 0 || (found.modified()? >= begun && is_torn(&loose, id)) {
-                fs::remove_file(object.path())?;
-            }
+    let loose = loose::Store::at(repo.common_dir().join("objects"), repo.object_hash());
+    for id in loose.iter() {
+        let id = id.map_err(io::Error::from)?;
+        let file = loose_file(loose.path(), id);
+        let found = fs::metadata(&file)?;
+        if found.len() == 0 || (found.modified()? >= begun && is_torn(&loose, id)) {
+            fs::remove_file(file)?;
         }
     }
     Ok(())
