@@ -2,7 +2,7 @@
 
 use super::{
     engine::{self, Step},
-    ops::{At, Op},
+    ops::{At, Foreign, Op},
     tree::Onto,
 };
 
@@ -60,5 +60,25 @@ fn files_of_a_folder_whose_name_a_link_has_taken_are_gone() {
         Step::Op(Op::Mkdir(At { folder: 0, name: 0 })),
         Step::Settle,
         Step::Op(Op::Rename { from: At { folder: 3, name: 3 }, to: link, onto: Onto::Exchange }),
+    ]);
+}
+
+#[test]
+fn a_ticket_where_a_link_was_is_new_after_a_start_without_an_index() {
+    engine::play(&[
+        Step::Op(Op::Foreign(Foreign::Symlink(TICKET))),
+        Step::Settle,
+        Step::Restart { index_lost: true },
+        Step::Op(Op::Save { editor: 6, at: TICKET, text: 0 }),
+    ]);
+}
+
+#[test]
+fn a_ticket_is_told_without_values_when_it_changes_after_a_start_without_an_index() {
+    engine::play(&[
+        Step::Op(Op::Save { editor: 0, at: TICKET, text: 1 }),
+        Step::Commit,
+        Step::Restart { index_lost: true },
+        Step::Op(Op::Save { editor: 0, at: TICKET, text: 0 }),
     ]);
 }

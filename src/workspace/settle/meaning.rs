@@ -143,8 +143,11 @@ pub(super) fn moved(from: &WsPath, to: &WsPath, old: &Snapshot, new: &Snapshot) 
     diff::moved(from, to, old, new)
 }
 
-/// What is said of a file that changed while the index did not know what it was before.
-pub(super) fn unknown_edit(path: &WsPath, new: &Snapshot) -> Vec<Change> {
+/// What is said of a file that changed while the index did not know what it said before, but for its kind at best.
+pub(super) fn unknown_edit(path: &WsPath, was: Option<&Kind>, new: &Snapshot, schema: &Schema) -> Vec<Change> {
+    if let Some(kind) = was.filter(|kind| **kind != new.kind) {
+        return diff::diff(path, Some(&unknown(path, kind.clone(), schema)), Some(new));
+    }
     let path = path.clone();
     match &new.kind {
         Kind::Ticket => vec![Change::BodyChanged { path }],
@@ -153,16 +156,20 @@ pub(super) fn unknown_edit(path: &WsPath, new: &Snapshot) -> Vec<Change> {
     }
 }
 
-/// What is said of a file that is gone. One that the index does not know is judged by its path alone.
+/// What is said of a file that is gone. One of which nobody knows what it was is judged by its path alone.
 pub(super) fn removal(root: &Root, path: &WsPath, known: &Known, schema: &Schema) -> Vec<Change> {
     match known.current() {
         Some(old) => diff::diff(path, Some(old), None),
         None => {
-            let kind = kind(root, path, b"", None);
-            let old = Snapshot { problems: Vec::new(), ..snapshot::read(path, kind, b"", false, schema, None) };
-            diff::diff(path, Some(&old), None)
+            let kind = known.kind().cloned().unwrap_or_else(|| kind(root, path, b"", None));
+            diff::diff(path, Some(&unknown(path, kind, schema)), None)
         }
     }
+}
+
+/// A file of which no more than its kind is known.
+fn unknown(path: &WsPath, kind: Kind, schema: &Schema) -> Snapshot {
+    Snapshot { problems: Vec::new(), ..snapshot::read(path, kind, b"", false, schema, None) }
 }
 
 pub(super) fn schema_path() -> WsPath {

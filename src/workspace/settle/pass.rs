@@ -225,7 +225,7 @@ impl<'s> Pass<'s> {
             Bytes::TooLarge(identity) => identity,
         };
         let was = known.snapshot.as_ref();
-        let kind = meaning::kind(&self.settler.root, path, b"", was.map(|was| &was.kind));
+        let kind = meaning::kind(&self.settler.root, path, b"", known.kind());
         let snapshot = meaning::failed_at(path, kind, content, &stat, was);
         Ok(Look::Found(Box::new(Found { snapshot, origin: None, empty: false, stat: Some(stat) })))
     }
@@ -255,7 +255,7 @@ impl<'s> Pass<'s> {
             (None, Some(origin)) => self.settler.store.snapshot(origin).map_err(io::Error::other)?,
             (None, None) => None,
         };
-        let was = before.as_ref().map(|snapshot| &snapshot.kind);
+        let was = known.kind().or(before.as_ref().map(|snapshot| &snapshot.kind));
         let (snapshot, empty) = match &content.bytes {
             Bytes::Whole(bytes) => {
                 let kind = meaning::kind(root, path, bytes, was);
@@ -354,13 +354,14 @@ impl<'s> Pass<'s> {
 
     fn updated(&self, path: WsPath, actor: Actor, known: &Known, found: Found) -> Settled {
         let Found { snapshot, stat, .. } = found;
+        let is_same_kind = |kind: &Kind| *kind == snapshot.kind;
         let (changes, edited) = match (known.current(), &known.content) {
             // Told already, but the index lost it, and with it whether the file could be executed. Where it can, or somebody
             // has touched it since, the commit compares.
-            (None, Some(content)) if *content == snapshot.content => {
+            (None, Some(content)) if *content == snapshot.content && known.kind().is_none_or(is_same_kind) => {
                 (Vec::new(), snapshot.executable || actor.name != EXTERNAL)
             }
-            (None, Some(_)) => (meaning::unknown_edit(&path, &snapshot), true),
+            (None, Some(_)) => (meaning::unknown_edit(&path, known.kind(), &snapshot, &self.schema), true),
             (old, _) => {
                 let same = |old: &Snapshot| (&old.content, old.executable) == (&snapshot.content, snapshot.executable);
                 (meaning::diff(&path, old, &snapshot), !old.is_some_and(same))

@@ -3,6 +3,7 @@ use crate::domain::{Timestamp, op::OpKind};
 use std::{fs, path::PathBuf, sync::atomic::AtomicUsize, sync::atomic::Ordering};
 
 mod adopting;
+mod unindexed;
 
 struct Noon;
 
@@ -329,31 +330,6 @@ fn bytes_that_mean_nothing_new_are_committed_and_wake_the_listener() {
     place.save("tickets/a.md", &ticket("A").replace("title: A", "title: A # a comment"));
     assert_eq!(place.settle(), []);
     assert_eq!((calls.load(Ordering::Relaxed), place.store.uncommitted().unwrap()), (1, vec![path("tickets/a.md")]));
-}
-
-#[test]
-fn a_deleted_or_damaged_index_is_rebuilt_without_telling_anything_twice() {
-    for damage in [(|state| fs::remove_file(state.join("index.db")).unwrap()) as fn(&std::path::Path), |state| {
-        fs::write(state.join("index.db"), "no database").unwrap()
-    }] {
-        let place = Place::new();
-        for name in ["kept", "edited", "gone"] {
-            place.save(&format!("tickets/{name}.md"), &ticket(name));
-        }
-        place.settle();
-        let before = place.log();
-        fs::write(place.real("tickets/edited.md"), ticket("edited again")).unwrap();
-        fs::remove_file(place.real("tickets/gone.md")).unwrap();
-        let place = place.restart(damage);
-        let changes = place.settle();
-        assert_eq!(
-            changes,
-            [Change::BodyChanged { path: path("tickets/edited.md") }, removed("tickets/gone.md", "gone")]
-        );
-        assert_eq!(place.log().len(), before.len() + 2);
-        assert_eq!(place.store.snapshot(&path("tickets/kept.md")).unwrap().unwrap().title, "kept");
-        assert_eq!(place.store.snapshot(&path("tickets/edited.md")).unwrap().unwrap().title, "edited again");
-    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{
     Store, StoreError,
     database::Database,
-    history::{collect, json, path},
+    history::{collect, json, kind, path},
 };
 use crate::{
     domain::{
@@ -43,6 +43,8 @@ pub struct Known {
     pub snapshot: Option<Snapshot>,
     /// Hash of the content that the events so far have told of.
     pub content: Option<ContentHash>,
+    /// What the file was then; of a journal that an older trackfs wrote it may not be known.
+    kind: Option<Kind>,
 }
 
 impl Known {
@@ -54,6 +56,11 @@ impl Known {
     /// The snapshot, if it is the one that the events told of.
     pub fn current(&self) -> Option<&Snapshot> {
         self.snapshot.as_ref().filter(|snapshot| Some(&snapshot.content) == self.content.as_ref())
+    }
+
+    /// What the file was when it last settled, as far as anybody knows.
+    pub fn kind(&self) -> Option<&Kind> {
+        self.kind.as_ref().or(self.snapshot.as_ref().map(|snapshot| &snapshot.kind))
     }
 }
 
@@ -144,11 +151,13 @@ impl Store {
 
     /// What is known of a path, from both databases.
     pub fn known(&self, path: &WsPath) -> Result<Known, StoreError> {
-        let content = self.journal.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT content FROM settled WHERE path = ?")?;
-            Ok(statement.query_row([path.as_str()], |row| row.get(0)).optional()?)
+        let told = self.journal.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT content, kind FROM settled WHERE path = ?")?;
+            let mut rows = statement.query([path.as_str()])?;
+            rows.next()?.map(|row| Ok((ContentHash(row.get(0)?), kind(row, 1)?))).transpose()
         })?;
-        Ok(Known { snapshot: self.snapshot(path)?, content: content.map(ContentHash) })
+        let (content, kind) = told.map_or((None, None), |(content, kind)| (Some(content), kind));
+        Ok(Known { snapshot: self.snapshot(path)?, content, kind })
     }
 
     /// Of every path below `folder` that either database knows: what a stat must say for the file to be as it settled.

@@ -4,10 +4,11 @@ use super::{Settled, Store, StoreError, database::Database};
 use crate::domain::{
     Timestamp,
     event::{Change, Event},
+    layout::Kind,
     op::{Actor, Op},
     path::WsPath,
 };
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, types::ValueRef};
 
 /// Raw operations that are kept: enough to tell what happened lately, and a bound on the disk they take.
 const KEPT_OPS: i64 = 100_000;
@@ -244,12 +245,12 @@ pub(super) fn numbers(journal: &Database) -> Result<Numbers, StoreError> {
 pub(super) fn read_through(journal: &Database) -> Result<(), StoreError> {
     journal.read(|connection| {
         let text = |row: &Row, column| row.get_ref(column)?.as_str().map(drop).map_err(rusqlite::Error::from);
-        for query in ["SELECT path, content FROM settled", "SELECT path, '' FROM uncommitted"] {
-            collect(connection.prepare(query)?.query([])?, |row| {
-                path(row, 0)?;
-                Ok(text(row, 1)?)
-            })?;
-        }
+        collect(connection.prepare("SELECT path, content, kind FROM settled")?.query([])?, |row| {
+            path(row, 0)?;
+            text(row, 1)?;
+            kind(row, 2)
+        })?;
+        collect(connection.prepare("SELECT path FROM uncommitted")?.query([])?, |row| path(row, 0))?;
         collect(connection.prepare("SELECT key, value FROM meta")?.query([])?, |row| {
             Ok(text(row, 0).and(text(row, 1))?)
         })?;
@@ -288,11 +289,19 @@ fn remember(transaction: &Transaction, settled: &Settled) -> Result<(), StoreErr
     let path = settled.path.as_str();
     match &settled.now {
         Some((snapshot, _)) => transaction
-            .prepare_cached("INSERT INTO settled VALUES (?, ?) ON CONFLICT DO UPDATE SET content = excluded.content")?
-            .execute(params![path, snapshot.content.0])?,
+            .prepare_cached("INSERT OR REPLACE INTO settled (path, content, kind) VALUES (?, ?, ?)")?
+            .execute(params![path, snapshot.content.0, serde_json::to_string(&snapshot.kind)?])?,
         None => transaction.prepare_cached("DELETE FROM settled WHERE path = ?")?.execute([path])?,
     };
     Ok(())
+}
+
+/// What a settled file was; `None` where that was not kept yet.
+pub(super) fn kind(row: &Row, column: usize) -> Result<Option<Kind>, StoreError> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => json(row, column).map(Some),
+    }
 }
 
 fn event(row: &Row) -> Result<Event, StoreError> {

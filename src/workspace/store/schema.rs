@@ -38,6 +38,10 @@ pub(super) const JOURNAL: &[&str] = &["
         key TEXT PRIMARY KEY,
         value TEXT NOT NULL
     ) WITHOUT ROWID;
+",
+    "
+    -- JSON; NULL of what settled before this column was there.
+    ALTER TABLE settled ADD COLUMN kind TEXT;
 "];
 
 /// `index.db`: derived from the files; made anew when it is missing.
