@@ -1,7 +1,8 @@
 //! The tables, as steps of migration. A step that was released is never edited: a new one follows it.
 
 /// `journal.db`: what must survive a power cut.
-pub(super) const JOURNAL: &[&str] = &["
+pub(super) const JOURNAL: &[&str] = &[
+    "
     CREATE TABLE ops (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         op TEXT NOT NULL                          -- JSON
@@ -42,7 +43,8 @@ pub(super) const JOURNAL: &[&str] = &["
     "
     -- JSON; NULL of what settled before this column was there.
     ALTER TABLE settled ADD COLUMN kind TEXT;
-"];
+",
+];
 
 /// `index.db`: derived from the files; made anew when it is missing.
 pub(super) const INDEX: &[&str] = &[
