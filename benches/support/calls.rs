@@ -75,7 +75,8 @@ fn save(dir: &Path, n: usize) -> io::Result<u128> {
     let start = Instant::now();
     for (n, path) in found.iter().take(n).enumerate() {
         let temporary = path.with_extension("tmp");
-        let mut file = File::create_new(&temporary)?;
+        // Editors and `>` open it to write alone.
+        let mut file = File::options().write(true).create_new(true).open(&temporary)?;
         // The time makes every round's text another one.
         let text = format!("{}saved {start:?}\n", ticket(n));
         file.write_all(text.as_bytes())?;

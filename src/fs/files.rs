@@ -109,7 +109,7 @@ impl Fs {
                 let (content, ..) = self.generated_now(file)?;
                 let fh = self.next_fh();
                 self.files.insert(fh.0, Arc::new(OpenFile::Generated(content)));
-                Ok(OpenReply { fh, caching: Caching::Direct, read_only: true })
+                Ok(OpenReply { fh, caching: Caching::Direct, quiet: true })
             }
             Virtual::Past(Past { place: Place::File { blob, .. }, .. }) => {
                 if flags & libc::O_ACCMODE != libc::O_RDONLY {
@@ -118,7 +118,7 @@ impl Fs {
                 let content = self.past_content(blob)?;
                 let fh = self.next_fh();
                 self.files.insert(fh.0, Arc::new(OpenFile::Generated(content)));
-                Ok(OpenReply { fh, caching: Caching::Keep, read_only: true })
+                Ok(OpenReply { fh, caching: Caching::Keep, quiet: true })
             }
             Virtual::Past(Past { place: Place::Link { .. }, .. }) => Err(Errno(libc::ELOOP)),
             Virtual::Folder(_) | Virtual::Past(_) => Err(Errno::ISDIR),
@@ -153,7 +153,7 @@ impl Fs {
         self.opened_by(caller, node, &attr);
         let caching = if node.told.is_stale(&attr) { Caching::Fresh } else { Caching::Keep };
         let fh = self.add_file(node.clone(), fd, OFlags::RDONLY);
-        Ok(OpenReply { fh, caching, read_only: true })
+        Ok(OpenReply { fh, caching, quiet: true })
     }
 
     fn open_to_write(&self, caller: &Caller, node: &Arc<RealNode>, flags: OFlags) -> Result<OpenReply> {
@@ -180,7 +180,7 @@ impl Fs {
             self.opened_by(caller, node, &attr);
         }
         let caching = if node.told.is_stale(&attr) { Caching::Fresh } else { Caching::Keep };
-        Ok(OpenReply { fh, caching, read_only: access == OFlags::RDONLY })
+        Ok(OpenReply { fh, caching, quiet: access == OFlags::RDONLY })
     }
 
     /// Fills the buffer from `offset`; short only at the end of the file.
@@ -227,6 +227,8 @@ impl Fs {
         if !file.writer {
             return;
         }
+        // Where the close said nothing, and the file has another name by now, this is all that tells of the save.
+        let _ = self.judge(file);
         let remaining = self.root.gate().closed(file.node.id.0, file.node.id.1);
         if remaining == 0
             && let Err(error) = self.saved_whole(&file.node)

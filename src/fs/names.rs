@@ -8,7 +8,10 @@ use super::{
     types::{Attr, Caching, Caller, Fh, FileKind, Ino, Lasts, OpenReply},
     views::Virtual,
 };
-use crate::{domain::op::OpKind, fault};
+use crate::{
+    domain::{layout, op::OpKind},
+    fault,
+};
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{self, AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Uid},
@@ -129,7 +132,7 @@ impl Fs {
         let fh = self.add_file(node, Some(file), access);
         drop(pass);
         self.record_by(caller, folder.path_of(name), OpKind::Create);
-        Ok((attr, OpenReply { fh, caching: Caching::Fresh, read_only: access == OFlags::RDONLY }))
+        Ok((attr, made(fh, access, name)))
     }
 
     /// Somebody else made the file since the kernel looked.
@@ -408,4 +411,13 @@ impl Fs {
         self.files.insert(fh.0, Arc::new(super::files::OpenFile::real(node, file, writer)));
         fh
     }
+}
+
+/// How a file that was just made is open. Of one that is only written, under a scratch name, nobody has to be told that it is
+/// closed: what is in it means nothing before it has another name, and no mapping can have changed it. Without pages the
+/// kernel sends what is written as it is, and does not ask for `security.capability` first.
+fn made(fh: Fh, access: OFlags, name: &OsStr) -> OpenReply {
+    let in_passing = access == OFlags::WRONLY && name.to_str().is_some_and(layout::is_scratch);
+    let caching = if in_passing { Caching::Direct } else { Caching::Fresh };
+    OpenReply { fh, caching, quiet: in_passing || access == OFlags::RDONLY }
 }

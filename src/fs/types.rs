@@ -187,7 +187,7 @@ pub enum Caching {
     Keep,
     /// Pages from before the open are dropped.
     Fresh,
-    /// None: every read comes here.
+    /// None: every read and write comes here as the process does it.
     Direct,
 }
 
@@ -196,8 +196,8 @@ pub enum Caching {
 pub struct OpenReply {
     pub fh: Fh,
     pub caching: Caching,
-    /// Closing it says nothing: it cannot write.
-    pub read_only: bool,
+    /// Closing it says nothing: it cannot write, or what it writes means nothing yet.
+    pub quiet: bool,
 }
 
 /// Takes the entries of a folder, as many as fit.

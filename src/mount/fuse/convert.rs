@@ -23,14 +23,14 @@ pub(super) fn ttl(lasts: Lasts) -> Duration {
     }
 }
 
-/// What a virtual file holds is as of its open; real pages stay cached, and closing a reader says nothing.
+/// What a virtual file holds is as of its open; real pages stay cached, and a quiet close says nothing.
 pub(super) fn fopen(open: &OpenReply) -> FopenFlags {
     let caching = match open.caching {
         Caching::Keep => FopenFlags::FOPEN_KEEP_CACHE,
         Caching::Fresh => FopenFlags::empty(),
         Caching::Direct => FopenFlags::FOPEN_DIRECT_IO,
     };
-    if open.read_only { caching | FopenFlags::FOPEN_NOFLUSH } else { caching }
+    if open.quiet { caching | FopenFlags::FOPEN_NOFLUSH } else { caching }
 }
 
 /// `size` 0 asks how long the value is.
