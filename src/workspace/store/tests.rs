@@ -106,6 +106,20 @@ fn state_of_a_newer_program_is_not_touched() {
 }
 
 #[test]
+fn state_of_an_older_program_is_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    journal.execute_batch(schema::JOURNAL[0]).unwrap();
+    journal.pragma_update(None, "user_version", 1).unwrap();
+    journal.execute("INSERT INTO settled (path, content) VALUES ('tickets/a.md', 'hash')", []).unwrap();
+    drop(journal);
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!(store.notes(), [""; 0]);
+    let known = store.known(&path("tickets/a.md")).unwrap();
+    assert_eq!((known.content.as_ref().map(|hash| &*hash.0), known.kind()), (Some("hash"), None));
+}
+
+#[test]
 fn notes_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
@@ -313,7 +327,8 @@ mod damaged {
             "DELETE FROM events WHERE seq = 3; UPDATE sqlite_sequence SET seq = 2 WHERE name = 'events'",
             "UPDATE events SET change = '{' WHERE seq = 1",
             "UPDATE outbox SET entry = 'x'",
-            "INSERT INTO settled VALUES ('../up', '')",
+            "INSERT INTO settled VALUES ('../up', '', NULL)",
+            "INSERT INTO settled VALUES ('a.md', '', 'ticket')",
             "DROP INDEX outbox_waiting",
         ] {
             let dir = store();
