@@ -40,6 +40,7 @@ mod show;
 pub mod tables;
 mod tickets;
 mod tidy;
+mod told;
 mod torn;
 
 pub use control::{ask, ask_and_watch};

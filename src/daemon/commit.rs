@@ -1,16 +1,8 @@
 //! Idle commits: one commit for a burst of saves, of exactly the paths that settled.
 
-use super::{Engine, engine::myself, report::CommitReport};
+use super::{Engine, engine::myself, report::CommitReport, told::Told};
 use crate::{
-    domain::{
-        event::{Change, Event},
-        message::commit_message,
-        op::Actor,
-        path::WsPath,
-        problem::Problem,
-        secrets,
-        snapshot::ContentHash,
-    },
+    domain::{event::Change, message::commit_message, path::WsPath, problem::Problem, secrets, snapshot::ContentHash},
     fault,
     git::{FileContent, FileMode, PathChange, Repo},
     workspace::config::CommitConfig,
@@ -23,11 +15,6 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
-
-/// Where the last commit's events ended, in the store's table of single values.
-const COMMITTED_THROUGH: &str = "committed_through";
-/// Events looked at for one message; beyond that the message says how many files changed.
-const MESSAGE_EVENTS: usize = 10_000;
 
 /// Commits every path that settled since the last commit. A path that changed again and has not settled stays for the
 /// next one. Answers an empty report when there was nothing to do.
@@ -51,19 +38,23 @@ pub fn commit(engine: &Engine, message: Option<&str>) -> anyhow::Result<CommitRe
     }
     let paths: Vec<WsPath> = changes.iter().map(|change| change.path.clone()).collect();
     engine.tidier.make_way();
-    let news = news(engine, through, &paths)?;
-    let message = with_message(message, commit_message(&news));
+    let told = Told::read(&engine.store)?;
+    let message = with_message(message, commit_message(&told.news(&engine.store, through, &paths)?));
     let commit = engine.repo.commit(&changes, &message)?;
     fault::point("commit.made");
-    let note = (COMMITTED_THROUGH, through.to_string());
+    let told = {
+        let committed: HashSet<&WsPath> = paths.iter().collect();
+        told.after(through, settled.iter().filter(|path| !committed.contains(path)))
+    };
     let Some(id) = commit else {
         engine.store.committed(&paths, mark)?;
-        engine.store.set_meta(note.0, &note.1)?;
+        told.write(&engine.store)?;
         return Ok(CommitReport { held, ..CommitReport::default() });
     };
     let subject = message.lines().next().unwrap_or_default().to_owned();
     let change = Change::Committed { commit: id.clone(), message: subject.clone(), paths: paths.clone() };
-    engine.settler.committed(&myself(), change, mark, (note.0, &note.1))?;
+    let (key, value) = told.note()?;
+    engine.settler.committed(&myself(), change, mark, (key, &value))?;
     Ok(CommitReport { commit: Some(id), message: Some(subject), paths, held })
 }
 
@@ -83,7 +74,7 @@ pub fn tell_untold(engine: &Engine) -> anyhow::Result<()> {
 
 /// Every event so far has been in a commit.
 pub fn all_told(engine: &Engine) -> anyhow::Result<()> {
-    Ok(engine.store.set_meta(COMMITTED_THROUGH, &engine.store.last_event()?.to_string())?)
+    Ok(Told::all(engine.store.last_event()?).write(&engine.store)?)
 }
 
 /// The user's message in place of ours, with our trailers.
@@ -148,15 +139,6 @@ fn is_absent(error: &io::Error) -> bool {
     // ELOOP: a folder above it is a symlink now.
     matches!(error.kind(), NotFound | NotADirectory | InvalidInput | FileTooLarge)
         || error.raw_os_error() == Some(libc::ELOOP)
-}
-
-/// What happened to these paths since the last commit.
-fn news(engine: &Engine, through: u64, paths: &[WsPath]) -> anyhow::Result<Vec<(Actor, Change)>> {
-    let paths: HashSet<&WsPath> = paths.iter().collect();
-    let since = engine.store.meta(COMMITTED_THROUGH)?.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let events = engine.store.events(since, MESSAGE_EVENTS)?;
-    let of_these = |event: &Event| event.seq <= through && event.change.path().is_some_and(|path| paths.contains(path));
-    Ok(events.into_iter().filter(of_these).map(|event| (event.actor, event.change)).collect())
 }
 
 /// Decides when: `idle` after the last change, at most `max` after the first.

@@ -142,6 +142,8 @@ mod tests {
         assert_eq!(subject_of(&[step(&todo, &doing), step(&doing, &done)]), "login: status todo → done");
         assert_eq!(subject_of(&[step(&todo, &doing), step(&doing, &todo)]), "login: edited");
         assert_eq!(subject_of(&[created("login", "A"), step(&todo, &done)]), "new ticket login: A");
+        let retitled = field("login", "title", json!("A"), json!("B"));
+        assert_eq!(subject_of(&[created("login", "A"), retitled]), "new ticket login: B");
     }
 
     #[test]

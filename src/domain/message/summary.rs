@@ -126,11 +126,17 @@ impl File {
     fn clause(&self, is_unique: bool) -> String {
         let clause = match (&self.spec, &self.created, &self.removed) {
             (Some((first, last)), ..) => self.spec_clause(first, last),
-            (_, Some(title), None) => format!("new ticket {}: {title}", self.name(is_unique)),
+            (_, Some(title), None) => format!("new ticket {}: {}", self.name(is_unique), self.title_since(title)),
             (_, None, Some(title)) => format!("{} removed: {title}", self.name(is_unique)),
             _ => format!("{}: {}", self.name(is_unique), self.what_changed().join(", ")),
         };
         crate::domain::text::one_line(&clause)
+    }
+
+    /// The title by the end of the burst, of a ticket that began it with this one.
+    fn title_since(&self, first: &str) -> String {
+        let title = self.fields.iter().find(|(name, ..)| name == "title").and_then(|(.., last)| scalar_text(last));
+        title.unwrap_or_else(|| first.to_owned())
     }
 
     fn name(&self, is_unique: bool) -> &str {
