@@ -10,6 +10,7 @@ use std::{
     os::fd::AsRawFd,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::mpsc,
     thread,
     time::Duration,
 };
@@ -191,6 +192,7 @@ fn a_power_cut_amid_commits_leaves_all_that_were_acknowledged_and_an_index_of_th
     let mut number = TICKETS;
     for (round, split) in [false, true, false, true, true, true].into_iter().enumerate() {
         workspace.sh(&format!("git config core.splitIndex {split}; git config splitIndex.maxPercentChange 50"));
+        let (first, has_begun) = mpsc::channel();
         let acknowledged = thread::scope(|scope| {
             let commits = scope.spawn(|| {
                 let mut acknowledged = Vec::new();
@@ -201,9 +203,11 @@ fn a_power_cut_amid_commits_leaves_all_that_were_acknowledged_and_an_index_of_th
                         return acknowledged;
                     }
                     acknowledged.push((path, ticket(&format!("Number {number}"))));
+                    first.send(()).unwrap();
                 }
             });
-            thread::sleep(Duration::from_millis(150 + 37 * round as u64));
+            let _ = has_begun.recv_timeout(Duration::from_secs(30));
+            thread::sleep(Duration::from_millis(50 + 37 * round as u64));
             disk.pull_out();
             commits.join().unwrap()
         });
