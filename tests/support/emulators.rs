@@ -10,6 +10,7 @@ use std::{
     fs::File,
     io::{Read, Seek},
     net::{TcpListener, TcpStream},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -19,6 +20,8 @@ use std::{
 /// Long enough for a first `npm install` over a slow line.
 const SETUP: Duration = Duration::from_secs(300);
 const START: Duration = Duration::from_secs(30);
+/// Below those that the system gives to whoever asks for any port.
+const PORTS: Range<u16> = 20_000..32_000;
 
 /// A running server.
 pub struct Server {
@@ -27,6 +30,7 @@ pub struct Server {
     /// What a remote's `url` must be.
     pub url: String,
     process: Child,
+    _port: Port,
     /// What the server prints, in a file without a name.
     log: File,
 }
@@ -117,16 +121,17 @@ fn start(name: &str, command: impl FnOnce(&Tools, u16) -> Command) -> Option<Ser
             return None;
         }
     };
-    let port = free_port();
+    let port = Port::reserve(&tools.cache.join("ports"));
+    let number = port.number;
     let output = tempfile::NamedTempFile::new().expect("a temporary file can be made");
     let log = output.reopen().expect("the file has just been made");
     let output = output.into_file();
     // A copy shares the position, so that neither overwrites the other.
     let errors = output.try_clone().expect("a descriptor can be copied");
-    let process = command(tools, port).stdout(output).stderr(errors).spawn().expect("sh can be started");
-    let origin = format!("http://127.0.0.1:{port}");
-    let server = Server { url: origin.clone(), origin, process, log };
-    wait_for(port, &server);
+    let process = command(tools, number).stdout(output).stderr(errors).spawn().expect("sh can be started");
+    let origin = format!("http://127.0.0.1:{number}");
+    let server = Server { url: origin.clone(), origin, process, _port: port, log };
+    wait_for(number, &server);
     Some(server)
 }
 
@@ -138,9 +143,25 @@ fn wait_for(port: u16, server: &Server) {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
+/// A port that no other test takes while this is held: each is a program, and all of them look for one at the same time.
+struct Port {
+    number: u16,
+    _lock: File,
+}
+
+impl Port {
+    /// `locks` is a folder that all test programs share.
+    fn reserve(locks: &Path) -> Self {
+        std::fs::create_dir_all(locks).expect("the cache can be written");
+        let first = std::process::id() as usize;
+        let mut candidates = PORTS.cycle().skip(first % PORTS.len()).take(PORTS.len());
+        let reserve = |number: u16| {
+            let lock = File::create(locks.join(number.to_string())).expect("the cache can be written");
+            let is_free = lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", number)).is_ok();
+            is_free.then_some(Self { number, _lock: lock })
+        };
+        candidates.find_map(reserve).expect("the loopback has a free port")
+    }
 }
 
 fn tools() -> Result<&'static Tools, String> {
